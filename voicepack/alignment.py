@@ -1,0 +1,91 @@
+"""Which part of a recording speaks which phoneme: by warping a rendering of the same text onto it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from librosa.sequence import dtw
+from torch import Tensor
+from torchaudio.functional import create_dct
+
+from voicepack.clips import Clip
+from voicepack.constants import FRAME_SAMPLES
+from voicepack.kokoro import EncodedText, Kokoro
+from voicepack.mel import style_mel
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
+
+_COEFFICIENTS = 20
+
+
+@dataclass(frozen=True)
+class AlignedClip:
+    """A recording in Kokoro's own terms: what `Kokoro.decode` needs to speak it with another voice."""
+
+    name: str
+    text: EncodedText
+    frames: Tensor  # [T], frames of 600 samples that each phoneme lasts
+    f0: Tensor  # [1, 2 F], Hz
+    energy: Tensor  # [1, 2 F]
+    audio: Tensor  # [600 F]
+    bandwidth: float  # Hz
+
+
+def align(kokoro: Kokoro, clip: Clip, voice: Tensor) -> AlignedClip:
+    """Align a clip with a rendering of its text by `voice` `[1, 256]`, whose durations are known."""
+    text = kokoro.encode_text(clip.phonemes)
+    with torch.no_grad():
+        prosody = kokoro.predict(text, voice)
+        rendered = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
+    length = -(-len(clip.audio) // FRAME_SAMPLES) * FRAME_SAMPLES
+    audio = torch.nn.functional.pad(clip.audio, (0, length - len(clip.audio)))
+    path = warping_path(rendered.cpu(), audio)
+    frames = warp_durations(prosody.frames.cpu(), path, length // FRAME_SAMPLES)
+    device = kokoro.device
+    return AlignedClip(
+        clip.name, text, frames.to(device), f0_curve(audio)[None].to(device),
+        (energy_curve(audio) + ENERGY_OFFSET)[None].to(device), audio.to(device), clip.bandwidth,
+    )  # fmt: skip
+
+
+def warping_path(first: Tensor, second: Tensor) -> Tensor:
+    """Return the DTW path `[steps, 2]` in hops of 300 samples between two clips `[samples]`, from start to end.
+
+    The features are mel cepstra without their level, normalised per clip: what is said, not who says it.
+    """
+    cost = 1 - cepstra(first) @ cepstra(second).T  # [hops, hops], cosine distance
+    _, path = dtw(
+        C=cost.numpy(),
+        step_sizes_sigma=np.array([[1, 1], [1, 0], [0, 1]]),
+        weights_add=np.array([0.0, 0.05, 0.05]),  # otherwise noise in silences makes the path stall
+    )
+    return torch.from_numpy(path[::-1].copy())
+
+
+def cepstra(audio: Tensor) -> Tensor:
+    """Return mel cepstra and their slopes `[hops, 40]`, each normalised over the clip, each hop of unit length."""
+    static = style_mel(audio).T @ create_dct(_COEFFICIENTS + 1, 80, norm="ortho")[:, 1:]
+    slope = torch.gradient(static, dim=0)[0]
+    features = torch.cat([static, slope], dim=1)
+    features = (features - features.mean(0)) / features.std(0).clamp_min(1e-5)
+    return features / features.norm(dim=1, keepdim=True).clamp_min(1e-5)
+
+
+def warp_durations(frames: Tensor, path: Tensor, total: int) -> Tensor:
+    """Carry phoneme durations `[T]` in frames along a path in hops (two to a frame) onto a clip of `total` frames.
+
+    Every phoneme keeps at least one frame where `total` allows it, and the durations add up to `total`.
+    """
+    boundaries = 2 * frames.cumsum(0)[:-1]  # in hops of the rendering
+    rendered, recorded = path[:, 0], path[:, 1]
+    # A hop of the rendering may meet several of the recording: take the middle of them.
+    first = recorded[torch.searchsorted(rendered, boundaries)]
+    last = recorded[torch.searchsorted(rendered, boundaries, right=True) - 1]
+    warped = ((first + last).double() / 4).round().long()
+    order = torch.arange(1, len(frames))
+    if total >= len(frames):
+        warped = torch.maximum(warped - order, torch.zeros(())).cummax(0).values.long() + order
+        warped = torch.minimum(warped, total - len(frames) + order)
+    warped = warped.clamp(0, total)
+    return torch.diff(warped, prepend=torch.tensor([0]), append=torch.tensor([total]))

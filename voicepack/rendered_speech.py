@@ -1,0 +1,141 @@
+"""Speech to learn from: rendered by Kokoro, so that the voice vector behind it is known.
+
+Every clip is drawn from its own number, so any process can render any clip, a broken run goes on where it stopped,
+and the result does not depend on who rendered what. A shard of clips is one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from torch import Tensor
+from tqdm import tqdm
+
+from voicepack.audio import from_int16, to_int16
+from voicepack.files import read_tensors, write_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.text import phonemize, sentences
+from voicepack.voices import VoiceSpace, draw_pack, training_voices
+
+SHARD_CLIPS = 32
+LONGEST = 60  # phonemes in a drawn clip, about 4 s
+_STOCK_CLIPS = 2  # per stock voice, about 5 s each
+_HELD_OUT_EVERY = 20  # every twentieth sentence is kept from the encoder
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Rendered clips and what they were rendered with."""
+
+    audio: list[Tensor]  # float [samples] each, 24 kHz
+    voices: Tensor  # [N, 256], the row that spoke
+
+
+class RenderedSpeech:
+    """Rendered speech, kept in a folder from which it is read again. Rendering happens when something is missing."""
+
+    def __init__(self, folder: Path, load_kokoro: Callable[[], Kokoro], packs: Mapping[str, Tensor]) -> None:
+        """`folder` gets one subfolder per set of packs and sentences, so that stale speech is never read."""
+        self._load_kokoro, self._packs = load_kokoro, packs
+        contents = hashlib.sha256(repr((LONGEST, sentences("training"))).encode())
+        for name, pack in sorted(packs.items()):
+            contents.update(name.encode() + pack.numpy().tobytes())
+        self._folder = folder / contents.hexdigest()[:12]
+
+    def drawn(self, shards: range) -> Speech:
+        """Return clips of voices drawn around the training voices, 32 to a shard; each shard number is its own draw.
+
+        Several processes (Accelerate's launcher) share the missing shards out among themselves.
+        """
+        state = PartialState()
+        missing = [shard for shard in shards if not self._shard_path(shard).exists()]
+        mine = missing[state.process_index :: state.num_processes]
+        if mine:
+            kokoro, phonemes = self._load_kokoro(), _phonemes(held_out=False)
+            for shard in tqdm(mine, "render", unit="shard"):
+                _write_speech(self._shard_path(shard), render_drawn(kokoro, self._packs, phonemes, shard))
+        state.wait_for_everyone()
+        speech = [_read_speech(self._shard_path(shard)) for shard in shards]
+        return Speech([clip for part in speech for clip in part.audio], torch.cat([part.voices for part in speech]))
+
+    def stock(self, names: Sequence[str]) -> Speech:
+        """Return clips of stock voices speaking sentences held out from the encoder: two per voice, in order."""
+        path = self._folder / "stock.safetensors"
+        state = PartialState()
+        if not path.exists() and state.is_main_process:
+            _write_speech(path, render_stock(self._load_kokoro(), self._packs, _phonemes(held_out=True)))
+        state.wait_for_everyone()
+        speech, every = _read_speech(path), sorted(self._packs)
+        chosen = [every.index(name) * _STOCK_CLIPS + clip for name in names for clip in range(_STOCK_CLIPS)]
+        return Speech([speech.audio[index] for index in chosen], speech.voices[chosen])
+
+    def _shard_path(self, shard: int) -> Path:
+        return self._folder / f"drawn_{shard:05d}.safetensors"
+
+
+def render_drawn(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str], shard: int) -> Speech:
+    """Render clips `32 * shard …` with packs that `draw_pack` draws around the training voices.
+
+    A clip speaks a stretch of whole words, at a speed of 0.8 to 1.2, with any row of the pack: the row need not fit
+    the length, since it is the row that the encoder must read. Short clips make the most of the machine: what the
+    encoder lacks is voices, not seconds.
+    """
+    allowed = training_voices(packs)
+    space = VoiceSpace.fit(allowed)
+    audio, voices = [], []
+    for number in range(shard * SHARD_CLIPS, (shard + 1) * SHARD_CLIPS):
+        generator = torch.Generator().manual_seed(number)
+        pack = draw_pack(allowed, space, generator)
+        # Rows change fast at the short end: flat on a log scale from row 19 to row 509.
+        row = int(20 * (510 / 20) ** float(torch.rand((), generator=generator))) - 1
+        text = int(torch.randint(len(phonemes), (), generator=generator))
+        speed = 0.8 + 0.4 * float(torch.rand((), generator=generator))
+        words = _stretch(phonemes[text], generator)
+        audio.append(kokoro.render(words, pack[row], speed=speed, seed=number).cpu())
+        voices.append(pack[row, 0])
+    return Speech(audio, torch.stack(voices))
+
+
+def render_stock(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str]) -> Speech:
+    """Render stock voices, sorted by name, with two sentences each of 60 to 85 phonemes, by KPipeline's row."""
+    fitting = [text for text in phonemes if 60 <= len(text) <= 85]
+    audio, voices = [], []
+    for number, (name, pack) in enumerate(tqdm(sorted(packs.items()), "render stock voices")):
+        for clip in range(_STOCK_CLIPS):
+            text = fitting[(number * _STOCK_CLIPS + clip) % len(fitting)]
+            audio.append(kokoro.render(text, packs[name], seed=clip).cpu())
+            voices.append(pack[len(text) - 1, 0])
+    return Speech(audio, torch.stack(voices))
+
+
+def _phonemes(*, held_out: bool) -> list[str]:
+    """Return the training sentences as phonemes: those kept from the encoder, or all others."""
+    every = enumerate(sentences("training"))
+    return [phonemize(text) for index, text in every if (index % _HELD_OUT_EVERY == 0) == held_out]
+
+
+def _stretch(phonemes: str, generator: torch.Generator) -> str:
+    """Cut a random stretch of whole words, a third of LONGEST to LONGEST phonemes."""
+    length = int(torch.randint(LONGEST // 3, LONGEST + 1, (), generator=generator))
+    start = int(torch.randint(max(len(phonemes) - length, 0) + 1, (), generator=generator))
+    start = phonemes.rfind(" ", 0, start) + 1
+    end = phonemes.rfind(" ", start + 1, start + length) if len(phonemes) - start > length else len(phonemes)
+    return phonemes[start:end] if end > start else phonemes[start : start + length]
+
+
+def _write_speech(path: Path, speech: Speech) -> None:
+    """Keep speech as 16-bit samples, about 3 MB per minute."""
+    pcm = [to_int16(clip) for clip in speech.audio]
+    samples = torch.tensor([len(clip) for clip in pcm])
+    write_tensors(path, {"audio": torch.cat(pcm), "samples": samples, "voices": speech.voices})
+
+
+def _read_speech(path: Path) -> Speech:
+    tensors, _ = read_tensors(path)
+    clips = tensors["audio"].split(tensors["samples"].tolist())
+    return Speech([from_int16(clip) for clip in clips], tensors["voices"])

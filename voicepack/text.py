@@ -1,0 +1,45 @@
+"""Text to phonemes by Kokoro's own front end (misaki), and the sentences that come with the project."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from typing import Any, Literal
+
+from voicepack.constants import MAX_PHONEMES
+from voicepack.errors import VoicepackError
+
+Corpus = Literal["training", "evaluation", "demo"]
+
+
+def sentences(corpus: Corpus) -> list[str]:
+    """Return the sentences of a corpus that the project wrote for itself, one per line of its file."""
+    return (importlib.resources.files("voicepack") / f"corpus/{corpus}.txt").read_text().splitlines()
+
+
+def phonemize(text: str, language: str = "a") -> str:
+    """Turn one utterance into the phoneme string that Kokoro speaks. `language` is KPipeline's code ("a": American).
+
+    Raises VoicepackError if there is nothing to say, or more than Kokoro says at once (510 phonemes).
+    """
+    chunks = [result.phonemes for result in _pipeline(language)(text) if result.phonemes]
+    if not chunks or not any(character.isalpha() for character in chunks[0]):
+        raise VoicepackError(f"'{text[:40]}': nothing to say in this text.")
+    phonemes = " ".join(chunks)
+    if len(phonemes) > MAX_PHONEMES:
+        raise VoicepackError(
+            f"'{text[:40]}…': {len(phonemes)} phonemes, Kokoro speaks {MAX_PHONEMES} at once. Cut the clip in two."
+        )
+    return phonemes
+
+
+@functools.cache
+def _pipeline(language: str) -> Any:
+    from kokoro import KPipeline
+
+    try:
+        return KPipeline(lang_code=language, repo_id="hexgrad/Kokoro-82M", model=False)
+    except (AssertionError, ImportError) as error:
+        raise VoicepackError(
+            f"language '{language}' is not available ({error}). Use a KPipeline code whose front end is installed."
+        ) from None
