@@ -1,0 +1,48 @@
+"""Add a voice to params.yaml, keeping its comments: python -m stages.add_voice NAME DATA"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from stages.settings import PARAMS_FILE
+from voicepack.dataset import METADATA_FILE
+from voicepack.errors import VoicepackError
+from voicepack.files import written_whole
+
+
+def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
+    """Add the voice, or point it to other data; return whether anything changed.
+
+    Raises VoicepackError for a name that DVC cannot use or a folder without a dataset.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+    if not (data / "train" / METADATA_FILE).is_file():
+        raise VoicepackError(
+            f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
+        )
+    yaml = YAML()
+    yaml.width = 120
+    params = yaml.load(file)
+    voice = params["voices"].setdefault(name, {})
+    # Relative, so that params.yaml is the same for everybody who has the data in the same place.
+    path = Path(os.path.relpath(data)).as_posix()
+    if voice.get("data") == path:
+        return False
+    voice["data"] = path
+    with written_whole(file) as temporary:
+        yaml.dump(params, temporary)
+    return True
+
+
+if __name__ == "__main__":
+    try:
+        if add_voice(sys.argv[1], Path(sys.argv[2])):
+            print(f"params.yaml: voices.{sys.argv[1]} added. State there who spoke, the licence and the consent.")
+    except VoicepackError as error:
+        sys.exit(f"add_voice: {error}")

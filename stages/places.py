@@ -1,0 +1,37 @@
+"""Where the stages keep things. Every path of the graph is named once here and once in dvc.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+KOKORO = Path("models/kokoro")
+STOCK_VOICES = Path("models/stock_voices.safetensors")
+STYLE_ENCODER = Path("models/style_encoder.safetensors")
+STOCK_SPEAKERS = Path("models/stock_speakers.safetensors")
+PAIRS = Path("models/pairs.safetensors")
+PRIOR = Path("models/prior.safetensors")
+DEMO = Path("data/demo")
+TRUTH = "truth.safetensors"  # in a synthetic dataset: the voice vector that spoke it
+RENDERED_SPEECH = Path("data/rendered_speech")  # scratch: kept out of Git and DVC, rendered again when missing
+CHECKPOINTS = Path("models/checkpoints")  # scratch as well
+METRICS = Path("metrics")
+
+
+def clips(voice: str) -> Path:
+    """Return the folder of a voice's prepared clips."""
+    return Path("data/clips") / voice
+
+
+def styles(voice: str) -> Path:
+    """Return the file of a voice's style vectors."""
+    return Path("data/styles") / f"{voice}.safetensors"
+
+
+def projection(voice: str) -> Path:
+    """Return the file of a voice's trained projection."""
+    return Path("models/projection") / f"{voice}.safetensors"
+
+
+def pack(voice: str) -> Path:
+    """Return a voice's pack, as KPipeline loads it."""
+    return Path("models/voices") / f"{voice}.pt"

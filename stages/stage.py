@@ -1,0 +1,49 @@
+"""What every stage does around its work: settings, an MLflow run, one-line errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic
+
+from stages.settings import Settings, flatten, load_settings
+from stages.tracking import Run, open_run
+from voicepack.errors import VoicepackError
+
+
+@dataclass
+class Stage(Generic[Settings]):
+    """A stage at work: its settings, its MLflow run and, for a stage per voice, the voice's name."""
+
+    name: str
+    settings: Settings
+    run: Run
+    voice: str
+
+
+@contextmanager
+def running(name: str, settings_type: type[Settings]) -> Iterator[Stage[Settings]]:
+    """Run a stage: read section `name` of params.yaml, open an MLflow run, turn VoicepackError into one line.
+
+    The voice, if the stage is run once per voice, is the one argument on the command line.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=".*weight_norm.*|.*dropout option adds dropout.*|.*num_layers.*")
+    # Without this, every file a library looks for on the hub costs half a minute of retries when there is none.
+    # A stage that is told to use the hub asks for it by itself.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    voice = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        settings = load_settings(name, settings_type)
+        with open_run(f"{name}@{voice}" if voice else name) as run:
+            run.log_parameters(flatten(settings, name))
+            start = time.monotonic()
+            yield Stage(name, settings, run, voice)
+            run.log_metrics({"stage_seconds": time.monotonic() - start})
+    except VoicepackError as error:
+        sys.exit(f"{name}: {error}")

@@ -1,0 +1,34 @@
+"""How the stock voices sound to the judge: speaker embeddings, from which evaluation picks the nearest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stages import places
+from stages.stage import running
+from voicepack.files import read_tensors, write_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.likeness import SpeakerEncoder, speaker_embedding
+from voicepack.rendered_speech import RenderedSpeech
+
+
+@dataclass(frozen=True)
+class StockSettings:
+    judge: str
+
+
+def main() -> None:
+    with running("stock", StockSettings) as stage:
+        packs, _ = read_tensors(places.STOCK_VOICES)
+        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs)
+        encoder = SpeakerEncoder()
+        speakers = {}
+        for name in sorted(packs):
+            embeddings = [encoder.embed(clip) for clip in speech.stock([name]).audio]
+            speakers[name] = speaker_embedding(embeddings)
+        write_tensors(places.STOCK_SPEAKERS, speakers, {"encoder": stage.settings.judge})
+        stage.run.log_metrics({"stock_voices": len(speakers)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The projection trained for one voice: a mel loss and its companions, through frozen Kokoro."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from stages import places
+from stages.stage import running
+from voicepack.alignment import align
+from voicepack.clips import choose_clips, read_clips
+from voicepack.files import read_tensors, sha256, write_table, write_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.projection import load_projection
+from voicepack.rows import base_vector
+from voicepack.training import (
+    Device,
+    VoiceLosses,
+    VoiceTraining,
+    choose_start,
+    resolve_device,
+    train_voice,
+)
+from voicepack.voices import VoiceSpace
+
+
+@dataclass(frozen=True)
+class TrainSettings(VoiceTraining):
+    network: Literal["mlp"]
+    device: Device
+    max_seconds: float
+    start_candidates: int
+
+
+def main() -> None:
+    with running("train", TrainSettings) as stage:
+        settings = stage.settings
+        packs, _ = read_tensors(places.STOCK_VOICES)
+        styles, _ = read_tensors(places.styles(stage.voice))
+        kokoro = Kokoro(places.KOKORO, resolve_device(settings.device))
+        projection = load_projection(places.PRIOR)
+        clips = choose_clips(read_clips(places.clips(stage.voice), "train"), settings.max_seconds, settings.seed)
+
+        candidates = [projection(styles["mean"][None])[0].detach()]
+        candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
+        voices = torch.stack(candidates).to(kokoro.device)
+        aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
+        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs))
+        start = choose_start(losses, aligned, voices, settings.losses)
+
+        history: list[dict[str, Any]] = []
+
+        def report(step: int, values: Mapping[str, float]) -> None:
+            history.append({"step": step, **values})
+            stage.run.log_metrics(values, step)
+
+        inputs = repr((settings, sha256(places.styles(stage.voice)), sha256(places.PRIOR)))
+        checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
+        projection = train_voice(losses, aligned, styles["styles"], projection, start, settings, report, checkpoints)
+        with torch.no_grad():
+            voice = projection(styles["mean"][None])[0]
+        write_tensors(places.projection(stage.voice), {**projection.state_dict(), "voice": voice})
+        write_table(places.METRICS / "training" / f"{stage.voice}.tsv", history)
+
+
+def nearest_stock(style: torch.Tensor) -> list[str]:
+    """Return the stock voices in the order in which their renderings' styles are near to `style` `[256]`."""
+    pairs, about = read_tensors(places.PAIRS)
+    every = (pairs["stock_styles"] - style).div(pairs["stock_styles"].std(0)).norm(dim=1)
+    return list(dict.fromkeys(about["stock"].split()[index] for index in every.argsort().tolist()))
+
+
+if __name__ == "__main__":
+    main()
