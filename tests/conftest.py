@@ -1,0 +1,40 @@
+"""What several tests share: the real Kokoro and the stock packs, where the `weights` stage has put them."""
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any test imports a library that would ask the hub
+
+import pytest
+from torch import Tensor
+
+from voicepack.files import read_tensors
+from voicepack.kokoro import Kokoro
+
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for filtered in (
+        "ignore::FutureWarning",
+        "ignore:.*weight_norm.*",
+        "ignore:dropout option adds dropout",
+        "ignore:.*scipy.ndimage.morphology.*:DeprecationWarning",
+    ):
+        config.addinivalue_line("filterwarnings", filtered)
+
+
+def _present(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"{path.relative_to(MODELS.parent)} is absent: run `dvc repro weights`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def kokoro() -> Kokoro:
+    return Kokoro(_present(MODELS / "kokoro" / "model.safetensors").parent)
+
+
+@pytest.fixture(scope="session")
+def stock_packs() -> dict[str, Tensor]:
+    return read_tensors(_present(MODELS / "stock_voices.safetensors"))[0]

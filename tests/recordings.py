@@ -1,0 +1,55 @@
+"""Recordings for the tests: generated, because the tests must pass where there are none, and real where there are."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from voicepack.audio import write_audio
+
+SPEECH = Path(__file__).parents[2] / "shared" / "speech"
+TEXTS = (
+    "The quick brown fox jumps over the lazy dog.",
+    "A gentle breeze moved the long grass beside the pond.",
+    "She sells sea shells by the quiet sea shore.",
+    "Nobody remembered to bring the paper lanterns.",
+    "The train leaves shortly before noon on Sunday.",
+    "He painted the old wooden fence bright yellow.",
+)
+
+
+def babble(seconds: float, *, seed: int = 0, rate: int = 24_000) -> Tensor:
+    """Return noise `[seconds * rate]` that comes and goes four times a second, as loud and as uneven as speech."""
+    samples = round(seconds * rate)
+    noise = torch.randn(samples, generator=torch.Generator().manual_seed(seed))
+    syllables = torch.sin(2 * torch.pi * 4 * torch.arange(samples) / rate).clamp(min=0) + 1e-3
+    return 0.1 * noise * syllables
+
+
+def write_metadata(folder: Path, lines: Iterable[Mapping[str, object] | str]) -> Path:
+    """Write a metadata.jsonl; a string is written as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "metadata.jsonl"
+    file.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return file
+
+
+def write_dataset(folder: Path, texts: Iterable[str] = TEXTS, split: str = "train") -> None:
+    """Write a dataset whose recordings a.wav, b.wav, … are fit to use."""
+    lines = []
+    for index, text in enumerate(texts):
+        name = f"{chr(ord('a') + index)}.wav"
+        write_audio(folder / split / name, babble(2.5, seed=index))
+        lines.append({"file_name": name, "text": text})
+    write_metadata(folder / split, lines)
+
+
+def real_speech(speaker: str) -> list[Path]:
+    """Return real recordings of a speaker, or skip the test."""
+    paths = sorted((SPEECH / speaker / "train").glob("*.flac"))
+    if not paths:
+        pytest.skip(f"no real speech in {SPEECH}")
+    return paths

@@ -1,0 +1,128 @@
+"""dvc.yaml against the code, and what reruns when something changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from imports import ROOT, imported_files
+
+from stages import add_voice
+
+# What carries results around without shaping them. A change here must not retrain anything.
+INFRASTRUCTURE = {
+    "stages/__init__.py",
+    "stages/places.py",
+    "stages/settings.py",
+    "stages/stage.py",
+    "stages/tracking.py",
+    "stages/voice.py",
+    "voicepack/__init__.py",
+    "voicepack/errors.py",
+    "voicepack/files.py",
+    "voicepack/hub.py",
+}
+GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+VOICE_STAGES = ("prepare", "extract", "train", "expand", "evaluate")
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_stage_depends_on_every_file_it_imports(name: str) -> None:
+    stage = GRAPH[name].get("do", GRAPH[name])
+    declared = {path for path in stage["deps"] if path.endswith(".py")}
+    imported = imported_files(ROOT / "stages" / f"{name}.py") - INFRASTRUCTURE
+    assert declared == imported
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_stage_is_a_script_and_a_section(name: str) -> None:
+    stage = GRAPH[name].get("do", GRAPH[name])
+    assert stage["cmd"].startswith(f"python -m stages.{name}")
+    assert name in stage["params"]
+    assert name in yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which every stage is a shell command that copies nothing but its name.
+
+    The graph (dependencies, parameters, outputs) is the real one; only the commands are quick.
+    """
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("stages", "voicepack", ".dvcignore", "params.yaml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    for name, entry in graph["stages"].items():
+        stage = entry.get("do", entry)
+        outputs = [
+            next(iter(output)) if isinstance(output, dict) else output
+            for kind in ("outs", "metrics", "plots")
+            for output in stage.get(kind, [])
+        ]
+        # What comes out depends on the parameters, as it does in the real stages: otherwise DVC would stop there.
+        stage["cmd"] = " && ".join(
+            f"mkdir -p $(dirname {output}) && (echo {name}; cat params.yaml) > {output}" for output in outputs
+        )
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
+    _dataset(folder / "recordings")
+    _run(folder, "git", "init", "-q")
+    _run(folder, "dvc", "init", "-q")
+    _run(folder, "dvc", "repro", "-q")
+    return folder
+
+
+def test_second_repro_runs_nothing(project: Path) -> None:
+    assert _stages_run(project) == []
+
+
+def test_learning_rate_reruns_training_and_what_follows(project: Path) -> None:
+    params = (project / "params.yaml").read_text()
+    changed = params.replace("  lr: 3e-4", "  lr: 2e-4")
+    assert changed != params
+    (project / "params.yaml").write_text(changed)
+    try:
+        assert _stages_run(project) == ["train@demo", "expand@demo", "evaluate@demo"]
+    finally:
+        (project / "params.yaml").write_text(params)
+        _run(project, "dvc", "repro", "-q")
+
+
+def test_adding_a_voice_runs_only_its_stages(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    assert add_voice.add_voice("lj", Path("recordings"))
+    assert _stages_run(project) == [f"{name}@lj" for name in VOICE_STAGES]
+
+
+def test_adding_a_voice_keeps_the_comments(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    add_voice.add_voice("other", Path("recordings"))
+    written = (project / "params.yaml").read_text()
+    assert "# Every knob of the pipeline" in written
+    assert yaml.safe_load(written)["voices"]["other"] == {"data": "recordings"}
+    assert not add_voice.add_voice("other", Path("recordings"))
+
+
+def _dataset(folder: Path) -> None:
+    (folder / "train").mkdir(parents=True)
+    (folder / "train/metadata.jsonl").write_text('{"file_name": "a.wav", "text": "a"}\n')
+
+
+def _run(folder: Path, *command: str) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def _stages_run(project: Path) -> list[str]:
+    output = _run(project, "dvc", "repro")
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from voicepack.intelligibility import Transcriber, character_error_rate, normalise, word_error_rate
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("Please put it down, Doctor!", "please put it down doctor"),
+        ("There were seventeen boats.", "There were 17 boats"),
+        ("In 1998 we left.", "in nineteen ninety eight we left"),
+        ("Call 555, 0142.", "Call five five five, zero one four two."),
+        ("The train leaves at 6:45.", "the train leaves at six forty-five"),
+        ("I owe you $40.", "I owe you forty dollars"),
+        ("It isn't mine; I'll go.", "It is not mine. I will go."),
+        ("My neighbours organised a theatre tour in grey.", "My neighbors organized a theater tour in gray"),
+        ("Travelling to the cosy harbour", "traveling to the cozy harbor"),
+    ],
+)
+def test_what_sounds_alike_counts_as_equal(written, heard):
+    assert normalise(written) == normalise(heard)
+    assert word_error_rate([written], [heard]) == 0
+
+
+@pytest.mark.parametrize("word", ["hour", "there", "wore", "fill", "mature", "is"])
+def test_other_words_are_left_alone(word):
+    assert normalise(word) == word
+
+
+def test_errors_are_pooled_over_the_sentences():
+    references = ["one word wrong in this long sentence of ten words", "cat"]
+    assert word_error_rate(references, [references[0], "dog"]) == pytest.approx(1 / 11)
+    assert word_error_rate(references, ["", "cat"]) == pytest.approx(10 / 11)
+    assert character_error_rate(["abcd", "ef"], ["abed", "ef"]) == pytest.approx(1 / 6)
+
+
+def test_a_reference_without_words_is_an_error():
+    with pytest.raises(ValueError, match="has no words"):
+        word_error_rate(["..."], ["cat"])
+    with pytest.raises(ValueError, match="1 references, but 2"):
+        character_error_rate(["cat"], ["cat", "dog"])
+
+
+@pytest.mark.slow
+def test_transcribes_kokoro_without_an_error_and_the_same_twice(kokoro, stock_packs):
+    phonemes = "ðə kˈæt sˈæt bI ðə dˈɔɹ, ænd hi wˈɔʧt ðə ɹˈAn."
+    audio = kokoro.render(phonemes, stock_packs["af_heart"], seed=0)
+    transcriber = Transcriber()
+    text = transcriber.transcribe(audio)
+    assert word_error_rate(["The cat sat by the door, and he watched the rain."], [text]) == 0
+    assert transcriber.transcribe(audio) == text
+    assert transcriber.transcribe(torch.zeros(24_000)) == ""

@@ -1,0 +1,86 @@
+import pytest
+import torch
+from torch import Tensor
+
+from voicepack.constants import DECODER, FRAME_SAMPLES, PREDICTOR
+from voicepack.errors import VoicepackError
+from voicepack.kokoro import Kokoro, seeded
+
+pytestmark = pytest.mark.slow
+
+PHONEMES = "ðə kˈæt sˈæt bI ðə dˈɔɹ."
+
+
+@pytest.fixture
+def voice(stock_packs) -> Tensor:
+    return stock_packs["af_heart"][len(PHONEMES) - 1].clone()
+
+
+def check_gradient(gradient: Tensor | None, half: slice) -> None:
+    assert gradient is not None
+    assert gradient.isfinite().all()
+    assert float(gradient[:, half].norm()) > 0
+
+
+def test_audio_has_a_gradient_in_both_halves_and_kokoro_has_none(kokoro: Kokoro, voice):
+    voice.requires_grad_()
+    kokoro.synthesize(PHONEMES, voice, seed=0).square().mean().backward()
+    check_gradient(voice.grad, DECODER)
+    check_gradient(voice.grad, PREDICTOR)
+    parameters = list(kokoro.model.parameters())
+    assert parameters
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in parameters)
+    assert not kokoro.model.training
+
+
+@pytest.mark.parametrize("curve", ["durations", "f0", "energy"])
+def test_prosody_has_a_gradient_in_the_predictor_half_alone(kokoro: Kokoro, voice, curve):
+    voice.requires_grad_()
+    getattr(kokoro.predict(kokoro.encode_text(PHONEMES), voice), curve).mean().backward()
+    check_gradient(voice.grad, PREDICTOR)
+    assert not voice.grad[:, DECODER].any()
+
+
+def test_the_seed_decides_and_the_global_generator_is_left_alone(kokoro: Kokoro, voice):
+    torch.manual_seed(12)
+    state = torch.random.get_rng_state()
+    first, again, other = (kokoro.render(PHONEMES, voice, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_renders_as_kokoros_own_forward_does(kokoro: Kokoro, stock_packs):
+    pack = stock_packs["bm_george"]
+    with seeded(3):
+        expected = kokoro.model(PHONEMES, pack[len(PHONEMES) - 1], speed=1.1)
+    torch.testing.assert_close(kokoro.render(PHONEMES, pack, speed=1.1, seed=3), expected, rtol=0, atol=1e-4)
+
+
+def test_given_frames_are_respected(kokoro: Kokoro, voice):
+    text = kokoro.encode_text(PHONEMES)
+    frames = torch.arange(len(PHONEMES) + 2) % 3 + 1
+    with torch.no_grad():
+        prosody = kokoro.predict(text, voice, frames=frames)
+        audio = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
+    assert torch.equal(prosody.frames, frames)
+    assert prosody.durations.shape == frames.shape
+    assert prosody.f0.shape == prosody.energy.shape == (1, 2 * int(frames.sum()))
+    assert audio.shape == (FRAME_SAMPLES * int(frames.sum()),)
+
+
+def test_predicted_frames_are_the_rounded_durations(kokoro: Kokoro, voice):
+    with torch.no_grad():
+        prosody = kokoro.predict(kokoro.encode_text(PHONEMES), voice)
+    assert torch.equal(prosody.frames, prosody.durations.round().clamp(min=1).long())
+
+
+@pytest.mark.parametrize("phonemes", ["a" * 511, "", "☃☃☃"])
+def test_what_kokoro_cannot_say_is_one_line(kokoro: Kokoro, voice, phonemes):
+    with pytest.raises(VoicepackError, match="phonemes") as caught:
+        kokoro.synthesize(phonemes, voice)
+    assert "\n" not in str(caught.value)
+
+
+def test_510_phonemes_are_not_too_many(kokoro: Kokoro):
+    assert kokoro.encode_text("a" * 510).prosodic.shape == (1, 512, 512)

@@ -1,0 +1,124 @@
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from recordings import TEXTS, real_speech, write_dataset, write_metadata
+
+from stages import prepare
+from voicepack.clips import read_clips
+from voicepack.files import read_table
+
+SETTINGS = {
+    "language": "a",
+    "level_db": -24,
+    "min_seconds": 1.0,
+    "max_seconds": 20.0,
+    "min_clips": 4,
+    "held_out_fraction": 0.2,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database for all tests here: making its tables takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    write_params(tmp_path)
+    return tmp_path
+
+
+def write_params(project: Path, **voice: str) -> None:
+    params = {"prepare": SETTINGS, "voices": {"mine": {"data": "recordings", **voice}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """Run the stage; return its one line of error, or nothing."""
+    monkeypatch.setattr(sys, "argv", ["prepare", *arguments])
+    try:
+        prepare.main()
+    except SystemExit as stop:
+        # A string as the exit code: Python prints it and exits with status 1.
+        assert isinstance(stop.code, str) and "\n" not in stop.code
+        return stop.code
+    return ""
+
+
+def test_recordings_become_clips(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dataset(project / "recordings")
+    assert run(monkeypatch, "mine") == ""
+    folder = project / "data" / "clips" / "mine"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "clips.tsv", "held_out.safetensors", "rejected.tsv", "train.safetensors",
+    ]  # fmt: skip
+    train, held_out = read_clips(folder, "train"), read_clips(folder, "held_out")
+    assert (len(train), len(held_out)) == (4, 2)
+    assert {each.text for each in train + held_out} == set(TEXTS)
+    assert read_table(folder / "rejected.tsv") == []
+    assert "mine: 4 clips to train on, 2 held out, 0 rejected" in capsys.readouterr().out
+
+
+def test_validation_is_held_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(project / "recordings", TEXTS[:4])
+    write_dataset(project / "recordings", TEXTS[4:], "validation")
+    assert run(monkeypatch, "mine") == ""
+    held_out = read_clips(project / "data" / "clips" / "mine", "held_out")
+    assert [each.name for each in held_out] == ["validation/a.wav", "validation/b.wav"]
+
+
+def test_too_few_clips_fail_and_leave_the_table_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(project / "recordings", TEXTS[:3])
+    (project / "recordings" / "train" / "b.wav").write_text("no sound")
+    (project / "recordings" / "train" / "c.wav").unlink()
+    error = run(monkeypatch, "mine")
+    assert error.startswith("prepare: 1 of 3 clips are usable, 4 are needed")
+    assert "data/clips/mine/rejected.tsv" in error
+    folder = project / "data" / "clips" / "mine"
+    assert [path.name for path in folder.iterdir()] == ["rejected.tsv"]
+    rows = read_table(folder / "rejected.tsv")
+    assert [row["line"] for row in rows] == [f"recordings/train/metadata.jsonl:{line}" for line in (2, 3)]
+
+
+def test_an_unknown_language_is_told_by_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(project / "recordings")
+    params = {"prepare": {**SETTINGS, "language": "x"}, "voices": {"mine": {"data": "recordings"}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    assert "language 'x' is not available" in run(monkeypatch, "mine")
+
+
+def test_every_bad_dataset_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = project / "recordings" / "train"
+    assert "recordings: no such folder" in run(monkeypatch, "mine")
+    train.mkdir(parents=True)
+    assert "recordings/train/metadata.jsonl: no such file" in run(monkeypatch, "mine")
+    write_metadata(train, ["{file_name: a.wav}"])
+    assert "recordings/train/metadata.jsonl:1: not valid JSON" in run(monkeypatch, "mine")
+    write_metadata(train, [{"file_name": "../../secret.wav", "text": "Hi"}])
+    assert "metadata.jsonl:1: '../../secret.wav' is outside" in run(monkeypatch, "mine")
+    write_metadata(train, [{"file_name": f"{name}.wav", "text": "Hi", "speaker": name} for name in ("bo", "anna")])
+    assert "2 speakers (anna, bo)" in run(monkeypatch, "mine")
+    write_params(project, speaker="bo")
+    assert "0 of 1 clips are usable" in run(monkeypatch, "mine")
+
+
+def test_an_unknown_voice_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no voice" in run(monkeypatch)
+    assert "voices.yours" in run(monkeypatch, "yours")
+
+
+def test_real_speech_is_kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = real_speech("vctk_p226")[0].parents[1]
+    write_params(project, data=str(recordings))
+    assert run(monkeypatch, "mine") == ""
+    folder = project / "data" / "clips" / "mine"
+    assert read_table(folder / "rejected.tsv") == []
+    assert all(7_600 < each.bandwidth < 8_100 for each in read_clips(folder, "train"))
