@@ -11,7 +11,7 @@ from torch import Tensor
 from torchaudio.functional import create_dct
 
 from voicepack.clips import Clip
-from voicepack.constants import FRAME_SAMPLES
+from voicepack.constants import FRAME_SAMPLES, HOP_SAMPLES
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.mel import style_mel
 from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
@@ -65,7 +65,8 @@ def warping_path(first: Tensor, second: Tensor) -> Tensor:
 
 def cepstra(audio: Tensor) -> Tensor:
     """Return mel cepstra and their slopes `[hops, 40]`, each normalised over the clip, each hop of unit length."""
-    static = style_mel(audio).T @ create_dct(_COEFFICIENTS + 1, 80, norm="ortho")[:, 1:]
+    # The mel has one frame more than there are hops, around the very end.
+    static = style_mel(audio)[:, : len(audio) // HOP_SAMPLES].T @ create_dct(_COEFFICIENTS + 1, 80, norm="ortho")[:, 1:]
     slope = torch.gradient(static, dim=0)[0]
     features = torch.cat([static, slope], dim=1)
     features = (features - features.mean(0)) / features.std(0).clamp_min(1e-5)
@@ -78,7 +79,7 @@ def warp_durations(frames: Tensor, path: Tensor, total: int) -> Tensor:
     Every phoneme keeps at least one frame where `total` allows it, and the durations add up to `total`.
     """
     boundaries = 2 * frames.cumsum(0)[:-1]  # in hops of the rendering
-    rendered, recorded = path[:, 0], path[:, 1]
+    rendered, recorded = path.T.contiguous()
     # A hop of the rendering may meet several of the recording: take the middle of them.
     first = recorded[torch.searchsorted(rendered, boundaries)]
     last = recorded[torch.searchsorted(rendered, boundaries, right=True) - 1]

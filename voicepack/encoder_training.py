@@ -87,11 +87,8 @@ def train_encoder(
         optimizer,
         lambda step: min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * min(step / settings.steps, 1)) + 0.01),
     )
-    average = AveragedModel(
-        model,
-        multi_avg_fn=get_ema_multi_avg_fn(0.99),
-        use_buffers=True,
-    )
+    # Parameters alone are averaged: the vectors of spectral norm are directions, and an average of directions is none.
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
     first, best, best_state = _resume(checkpoint, model, average, optimizer, schedule)
     items = (settings.steps - first) * settings.batch
     crops = DamagedCrops(speech, settings.crop_seconds, items, settings.seed * 10**9 + first * settings.batch)

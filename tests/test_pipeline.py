@@ -1,0 +1,126 @@
+"""The whole graph on real Kokoro, with few steps and few clips, in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+import yaml
+from imports import ROOT
+from torch import Tensor
+
+from voicepack.audio import write_audio
+from voicepack.kokoro import Kokoro
+from voicepack.text import phonemize, sentences
+
+pytestmark = pytest.mark.slow
+
+QUICK = {
+    "train": {"steps": 2, "max_seconds": 6, "start_candidates": 1, "window_seconds": 1.0},
+    "evaluate": {"max_clips": 1, "test_sentences": ["Good night."]},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> Path:
+    """A copy of the project with a voice `tiny` of five clips, after `dvc repro evaluate@tiny`."""
+    folder = tmp_path_factory.mktemp("pipeline") / "project"
+    folder.mkdir()
+    _run(ROOT, "sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t {folder}")
+    for name in ("models/kokoro", "models/stock_voices.safetensors"):
+        target = folder / name
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target)
+        else:
+            shutil.copy(ROOT / name, target)
+    lines = []
+    for number, text in enumerate(sentences("demo")[:5]):
+        audio = kokoro.render(phonemize(text), stock_packs["bm_george"], seed=number)
+        write_audio(folder / f"recordings/train/{number}.wav", audio)
+        lines.append(json.dumps({"file_name": f"{number}.wav", "text": text}))
+    (folder / "recordings/train/metadata.jsonl").write_text("\n".join(lines))
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for section, values in QUICK.items():
+        params[section] |= values
+    params["voices"] = {"tiny": {"data": "recordings", "licence": "CC0-1.0"}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.rmtree(folder / ".dvc", ignore_errors=True)
+    _run(folder, "git", "init", "-q")
+    _run(folder, "dvc", "init", "-q")
+    _run(folder, "dvc", "commit", "-q", "-f", "weights")
+    output = _run(folder, "dvc", "repro", "evaluate@tiny")
+    assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
+        f"Running stage '{name}@tiny':" for name in ("prepare", "extract", "train", "expand", "evaluate")
+    ], "what is committed must be up to date, and only the new voice's stages run"
+    return folder
+
+
+def test_pack_is_what_kokoro_loads(project: Path) -> None:
+    pack = torch.load(project / "models/voices/tiny.pt", weights_only=True)
+    assert pack.shape == (510, 1, 256)
+    assert pack.dtype == torch.float32
+    assert pack.isfinite().all()
+
+
+def test_metrics_are_flat_and_finite(project: Path) -> None:
+    metrics = json.loads((project / "metrics/tiny.json").read_text())
+    for name in ("mel_loss", "likeness", "f0_rmse_cents", "wer"):
+        assert math.isfinite(metrics[name])
+        assert math.isfinite(metrics[f"{name}_floor"])
+    assert metrics["likeness_floor"] < metrics["likeness_ceiling"]
+    assert "recovered_acoustic_error" not in metrics, "only a voice whose truth is known has it"
+
+
+def test_samples_can_be_heard(project: Path) -> None:
+    samples = sorted(path.name for path in (project / "metrics/samples/tiny").iterdir())
+    assert "test_1.wav" in samples
+    assert len(samples) == 4  # one test sentence; one held-out clip: real, new, nearest stock voice
+    audio, rate = soundfile.read(project / "metrics/samples/tiny/test_1.wav")
+    assert rate == 24_000
+    assert abs(audio).max() > 0.05
+
+
+def test_second_repro_runs_nothing(project: Path) -> None:
+    assert "Running stage" not in _run(project, "dvc", "repro", "evaluate@tiny")
+
+
+def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
+    script = (
+        "import mlflow; from stages.tracking import *; mlflow.set_tracking_uri(tracking_uri());"
+        "print([r.data.tags['dvc.stage'] for r in"
+        " mlflow.search_runs(experiment_names=[EXPERIMENT], output_format='list')])"
+    )
+    found = _run(project, "python", "-c", script).strip().splitlines()[-1]
+    assert sorted(yaml.safe_load(found)) == sorted(
+        f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "evaluate")
+    )
+    assert len(_run(project, "python", "-m", "stages.find_run", "train@tiny").strip()) == 32
+
+
+def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["expand"]["rows"] = "flat"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    output = _run(project, "dvc", "repro", "evaluate@tiny")
+    assert output.count("Running stage") == 2
+    pack = torch.load(project / "models/voices/tiny.pt", weights_only=True)
+    assert torch.equal(pack[0], pack[-1])
+
+
+def _run(folder: Path, *command: str) -> str:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": "",
+        "PYTHONPATH": str(folder),
+    }
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
