@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -30,8 +29,10 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
     yaml.width = 120
     params = yaml.load(file)
     voice = params["voices"].setdefault(name, {})
-    # Relative, so that params.yaml is the same for everybody who has the data in the same place.
-    path = Path(os.path.relpath(data)).as_posix()
+    # Within the project relative, so that it holds in every clone. Outside absolute, because `dvc exp run --temp` and
+    # `--queue` work in a copy of the project that lies elsewhere.
+    data, project = data.resolve(), file.resolve().parent
+    path = str(data.relative_to(project) if data.is_relative_to(project) else data)
     if voice.get("data") == path:
         return False
     voice["data"] = path

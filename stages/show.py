@@ -25,7 +25,10 @@ def table(voice: str) -> str:
         values = [metrics.get(name + suffix) for suffix in ("", "_floor", "_ceiling")]
         cells = "".join(f"{'' if value is None else format(value, '.3f'):>12}" for value in values)
         lines.append(f"{title:28}{cells}   {direction}")
-    lines.append(f"{'normalised likeness':28}{metrics['likeness_normalised']:12.3f}{0:12.3f}{1:12.3f}")
+    if "likeness_normalised" in metrics:
+        lines.append(f"{'normalised likeness':28}{metrics['likeness_normalised']:12.3f}{0:12.3f}{1:12.3f}")
+    else:
+        lines.append(f"{'normalised likeness':28}{'none':>12}   the judge cannot tell {nearest} from the speaker")
     for half in ("acoustic", "prosodic"):
         if f"recovered_{half}_error" in metrics:
             recovered, stock = metrics[f"recovered_{half}_error"], metrics[f"stock_{half}_error"]

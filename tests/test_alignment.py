@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from voicepack.alignment import align, cepstra, warp_durations, warping_path
+from voicepack.alignment import align, warp_durations, warping_path
 from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES
 from voicepack.kokoro import Kokoro
@@ -15,7 +15,7 @@ HOP = 300
 
 
 def diagonal(hops: int) -> Tensor:
-    return torch.arange(hops + 1)[:, None].expand(-1, 2)
+    return torch.arange(hops)[:, None].expand(-1, 2)
 
 
 def sounds(hops: list[int]) -> Tensor:
@@ -39,7 +39,7 @@ def test_the_path_runs_from_start_to_end_in_single_steps() -> None:
     first, second = sounds([12, 20, 8, 15]), sounds([20, 12, 10, 30])
     path = warping_path(first, second)
     assert path[0].tolist() == [0, 0]
-    assert path[-1].tolist() == [len(first) // HOP, len(second) // HOP]
+    assert path[-1].tolist() == [len(first) // HOP - 1, len(second) // HOP - 1]
     steps = path.diff(dim=0)
     assert set(map(tuple, steps.tolist())) <= {(1, 1), (0, 1), (1, 0)}
 
@@ -57,8 +57,8 @@ def test_the_path_of_a_stretched_clip_follows_the_stretch(first: list[int], seco
 
 def test_the_level_of_a_recording_moves_nothing() -> None:
     audio = sounds([12, 20, 8, 15])
-    torch.testing.assert_close(cepstra(0.25 * audio), cepstra(audio), rtol=0, atol=0.02)
-    assert torch.equal(warping_path(audio, 0.25 * audio), diagonal(len(audio) // HOP))
+    path = warping_path(audio, 0.25 * audio)
+    assert int((path[:, 0] - path[:, 1]).abs().max()) <= 1  # hop
 
 
 def test_durations_stay_along_the_diagonal() -> None:
@@ -68,8 +68,11 @@ def test_durations_stay_along_the_diagonal() -> None:
 
 def test_durations_scale_with_a_uniform_stretch() -> None:
     frames = torch.tensor([5, 1, 3, 9, 2])
-    hops = torch.arange(3 * 40 + 1)
-    assert torch.equal(warp_durations(frames, torch.stack([hops // 3, hops], dim=1), 60), 3 * frames)
+    hops = torch.arange(3 * 40)
+    warped = warp_durations(frames, torch.stack([hops // 3, hops], dim=1), 60)
+    boundaries, expected = warped.cumsum(0), 3 * frames.cumsum(0)
+    assert int((boundaries - expected).abs().max()) <= 1  # frame: one hop meets three, which are one frame and a half
+    assert int(warped.sum()) == 60
 
 
 @st.composite
@@ -78,7 +81,7 @@ def warps(draw: st.DrawFn) -> tuple[Tensor, Tensor, int]:
     frames = draw(st.lists(st.integers(1, 6), min_size=1, max_size=12))
     total = draw(st.integers(1, 40))
     place, path, steps = [0, 0], [[0, 0]], [(1, 1), (0, 1), (1, 0)]
-    end = [2 * sum(frames), 2 * total]
+    end = [2 * sum(frames) - 1, 2 * total - 1]
     while place != end:
         step = draw(st.sampled_from(steps))
         place = [min(place[index] + step[index], end[index]) for index in (0, 1)]

@@ -62,11 +62,12 @@ def test_training_hears_the_voice(tmp_path: Path) -> None:
     assert not encoders.training
     found = relative_errors(encoders.encode(HELD_OUT.audio), HELD_OUT.voices)
     untrained = relative_errors(SPEECH.voices.mean(0, keepdim=True), HELD_OUT.voices)
-    assert found.acoustic < 0.8 * untrained.acoustic
-    assert found.prosodic < 0.8 * untrained.prosodic
+    assert found.acoustic < 0.9 * untrained.acoustic
+    assert found.prosodic < 0.9 * untrained.prosodic
     losses = [values for _, values in reports if "train_acoustic" in values]
     assert [step for step, values in reports if "held_out_acoustic" in values] == [20, 40, 60]
-    assert losses[-1]["train_acoustic"] < losses[0]["train_acoustic"]
+    for name in ("train_acoustic", "train_prosodic"):
+        assert losses[-1][name] < 0.5 * losses[0][name]
     # The encoders that come back are the best of those that were judged, not the last.
     best = min(total(values) for _, values in reports if "held_out_acoustic" in values)
     assert found.acoustic + found.prosodic == pytest.approx(best, rel=1e-4)

@@ -13,6 +13,7 @@ import yaml
 from imports import ROOT, imported_files
 
 from stages import add_voice
+from voicepack.errors import VoicepackError
 
 # What carries results around without shaping them. A change here must not retrain anything.
 INFRASTRUCTURE = {
@@ -109,6 +110,25 @@ def test_adding_a_voice_keeps_the_comments(project: Path, monkeypatch: pytest.Mo
     assert "# Every knob of the pipeline" in written
     assert yaml.safe_load(written)["voices"]["other"] == {"data": "recordings"}
     assert not add_voice.add_voice("other", Path("recordings"))
+
+
+def test_data_outside_the_project_is_found_from_a_temporary_copy(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dataset(tmp_path / "elsewhere")
+    shutil.copy(project / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(project)
+    add_voice.add_voice("far", Path(os.path.relpath(tmp_path / "elsewhere")))
+    written = yaml.safe_load((project / "params.yaml").read_text())["voices"]["far"]["data"]
+    shutil.copy(tmp_path / "params.yaml", project / "params.yaml")
+    assert written == str(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "", "a.b"])
+def test_names_that_dvc_cannot_use_are_refused(name: str, tmp_path: Path) -> None:
+    _dataset(tmp_path)
+    with pytest.raises(VoicepackError, match="Use letters, digits"):
+        add_voice.add_voice(name, tmp_path)
 
 
 def _dataset(folder: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from voicepack.constants import SAMPLE_RATE
-from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_rmse_cents, log_f0_statistics
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_rmse_cents
 
 
 def buzz(f0: Tensor) -> Tensor:
@@ -41,14 +41,6 @@ def test_energy_of_ten_times_the_amplitude_is_100_times_the_power():
     tone = buzz(torch.full((SAMPLE_RATE,), 150.0))
     difference = (energy_curve(tone) - energy_curve(tone / 10))[10:-10]
     torch.testing.assert_close(difference, torch.full_like(difference, math.log(100)), rtol=0, atol=0.01)
-
-
-def test_log_f0_statistics_leave_unvoiced_frames_out():
-    mean, spread = log_f0_statistics(torch.tensor([0.0, 100.0, 0.0, 400.0]))
-    assert mean == pytest.approx(math.log(200))
-    assert spread == pytest.approx(math.log(2))
-    with pytest.raises(ValueError, match="no voiced frame"):
-        log_f0_statistics(torch.zeros(5))
 
 
 def test_f0_rmse_counts_aligned_frames_voiced_in_both():

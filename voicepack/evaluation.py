@@ -102,9 +102,11 @@ def evaluate(
         "wer_floor": word_error_rate(texts, [each.heard for each in stock]),
         "wer_ceiling": word_error_rate(texts, [transcribe(clip.audio) for clip in held_out]),
     }
-    metrics["likeness_normalised"] = normalised_likeness(
-        metrics["likeness"], metrics["likeness_floor"], metrics["likeness_ceiling"]
-    )
+    # Where the judge hears the stock voice as well as the speaker himself there is no scale, and no such number.
+    if metrics["likeness_ceiling"] > metrics["likeness_floor"]:
+        metrics["likeness_normalised"] = normalised_likeness(
+            metrics["likeness"], metrics["likeness_floor"], metrics["likeness_ceiling"]
+        )
     return Evaluation(metrics, sentences, renders)
 
 

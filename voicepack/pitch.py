@@ -56,17 +56,6 @@ def energy_curve(audio: Tensor) -> Tensor:
     return (normalised * 4 - 4).exp().norm(dim=-2).log()
 
 
-def log_f0_statistics(f0: Tensor) -> tuple[float, float]:
-    """Return mean and standard deviation of log F0 over the voiced frames of `f0` `[frames]` in Hz.
-
-    Raises ValueError if no frame is voiced.
-    """
-    voiced = f0[f0 > 0].double().log()
-    if not len(voiced):
-        raise ValueError("no voiced frame, so there is no mean F0")
-    return float(voiced.mean()), float(voiced.std(correction=0))
-
-
 def f0_rmse_cents(a: Tensor, b: Tensor, path: Tensor) -> float:
     """Return the root mean square difference of two F0 curves in cents, over aligned frames voiced in both.
 

@@ -72,23 +72,6 @@ class VoiceSpace:
         """Return `[B, 2]`, the mean squared whitened coordinate of each half: about 1 for a stock voice."""
         return self.whitened(vectors).square().sum(-1) / 128
 
-    def shrink(self, vectors: Tensor, strength: float) -> Tensor:
-        """Pull `[B, 256]` vectors towards the mean voice, the more the less a direction varies between voices.
-
-        The posterior mean when the vector was observed with noise of variance `strength` times the mean variance of
-        its half: every direction is multiplied by `variance / (variance + noise)`.
-        """
-        shrunk = vectors.clone()
-        for index, half in enumerate(HALVES):
-            variances, residual = self.deviations[index].square(), self.residual[index].square()
-            noise = strength * (variances.sum() + residual * (128 - len(variances))) / 128
-            shift = vectors[:, half] - self.mean[half]
-            along = shift @ self.components[index].T
-            left_over = shift - along @ self.components[index]
-            kept = (along * variances / (variances + noise)) @ self.components[index]
-            shrunk[:, half] = self.mean[half] + kept + left_over * residual / (residual + noise)
-        return shrunk
-
     def draw_shift(self, generator: torch.Generator) -> Tensor:
         """Draw the difference `[256]` between a random voice and the mean voice."""
         shift = torch.empty(256)

@@ -1,0 +1,204 @@
+"""One MLflow run per executed stage, found again from what DVC remembers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from imports import ROOT
+
+from stages.find_run import find_run
+from stages.stage import running
+from stages.tracking import tracking_uri
+from voicepack.errors import VoicepackError
+
+ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME")
+PARAMS = "work:\n  lr: {lr}\n  losses:\n    mel: 0.5\n"
+SCRIPT = """
+from dataclasses import dataclass
+from pathlib import Path
+from stages.stage import running
+
+
+@dataclass(frozen=True)
+class Losses:
+    mel: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    lr: float
+    losses: Losses
+
+
+with running("work", Settings) as stage:
+    Path("out.txt").write_text(str(stage.settings.lr))
+    stage.run.log_metrics({"answer": 42.0})
+"""
+GRAPH = (
+    "stages:\n  work:\n    cmd: python work.py\n    deps: [work.py, data]\n    params: [work]\n    outs: [out.txt]\n"
+)
+
+
+@dataclass(frozen=True)
+class Losses:
+    mel: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    lr: float
+    losses: Losses
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database. Creating its tables takes seconds, copying it does not."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def project(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project in a Git repository, with the database at its root, as the working directory."""
+    for name in ENVIRONMENT:  # MLflow sets the first by itself: what it was before is restored afterwards
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["work"])
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    (tmp_path / "params.yaml").write_text(PARAMS.format(lr="1e-3"))
+    (tmp_path / "work.py").write_text(SCRIPT)
+    (tmp_path / "dvc.yaml").write_text(GRAPH)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.txt").write_text("a")
+    (tmp_path / ".gitignore").write_text("mlflow.db\nout.txt\n__pycache__\n")
+    call(tmp_path, "git", "init", "-q")
+    call(tmp_path, "git", "add", "-A")
+    call(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def call(folder: Path, *command: str) -> str:
+    """Run a command with this Python and this project first."""
+    environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout.strip()
+
+
+def runs(folder: Path) -> list[Any]:
+    """Return the runs in a project's database, the newest first."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return list(client.search_runs(experiments, order_by=["attributes.start_time DESC"]))
+
+
+def test_the_database_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    assert tracking_uri() == "http://localhost:5000"
+
+
+def test_the_database_is_at_the_root_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    expected = f"sqlite:///{tmp_path.resolve() / 'mlflow.db'}"
+    assert expected.startswith("sqlite:////")
+    assert tracking_uri() == tracking_uri(Path()) == expected
+    # `dvc exp run --temp` and `--queue` work in a copy that is deleted.
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "abc"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert tracking_uri() == tracking_uri(copy / "deeper") == expected
+    assert tracking_uri(tmp_path / "exps") == f"sqlite:///{tmp_path.resolve() / 'exps' / 'mlflow.db'}"
+
+
+def test_a_stage_leaves_a_run_that_says_what_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["work", "anna"])
+    monkeypatch.setenv("DVC_EXP_NAME", "tawny-owl")
+    with running("work", Settings) as stage:
+        assert (stage.name, stage.voice) == ("work", "anna")
+        assert stage.settings == Settings(1e-3, Losses(0.5))
+        stage.run.log_metrics({"mel": 2.0}, step=1)
+        stage.run.log_metrics({"mel": 1.5}, step=2)
+    (run,) = runs(project)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "work@anna"
+    assert run.data.params == {"work.lr": "0.001", "work.losses.mel": "0.5"}
+    assert run.data.metrics["mel"] == 1.5
+    assert run.data.metrics["stage_seconds"] > 0
+    tags = run.data.tags
+    assert tags["dvc.stage"] == "work@anna"
+    assert tags["dvc.exp"] == "tawny-owl"
+    assert tags["git.commit"] == call(project, "git", "rev-parse", "HEAD")
+    assert tags["git.dirty"] == "false"
+
+
+def test_what_a_user_can_mend_is_one_line_and_a_failed_run(project: Path) -> None:
+    (project / "data/a.txt").write_text("changed")
+    with pytest.raises(SystemExit) as caught, running("work", Settings):
+        raise VoicepackError("data/a.txt: no voice in it. Record one.")
+    assert caught.value.code == "work: data/a.txt: no voice in it. Record one."  # a string: Python exits with 1
+    (run,) = runs(project)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["git.dirty"] == "true"
+    assert "stage_seconds" not in run.data.metrics
+
+
+def test_wrong_params_are_one_line_and_no_run(project: Path) -> None:
+    (project / "params.yaml").write_text(PARAMS.format(lr="fast"))
+    with pytest.raises(SystemExit) as caught, running("work", Settings):
+        pytest.fail("the stage ran")
+    assert isinstance(caught.value.code, str)
+    assert caught.value.code.startswith("work: params.yaml: work.lr is 'fast'")
+    assert "\n" not in caught.value.code
+    assert runs(project) == []
+
+
+def test_a_defect_is_a_failed_run_with_its_traceback(project: Path) -> None:
+    with pytest.raises(ZeroDivisionError), running("work", Settings):
+        raise ZeroDivisionError
+    assert [run.info.status for run in runs(project)] == ["FAILED"]
+
+
+def test_dvc_lock_leads_to_the_run_behind_it(project: Path) -> None:
+    call(project, "dvc", "init", "-q")
+    call(project, "dvc", "repro", "-q")
+    slow = find_run("work")
+    assert [run.info.run_id for run in runs(project)] == [slow]
+    (project / "params.yaml").write_text(PARAMS.format(lr="2e-3"))
+    call(project, "dvc", "repro", "-q")
+    fast = find_run("work")
+    found = {run.info.run_id: run.data for run in runs(project)}
+    assert set(found) == {slow, fast}
+    assert found[slow].params["work.lr"] == "0.001"
+    assert found[fast].params["work.lr"] == "0.002"
+    assert found[fast].metrics["answer"] == 42.0
+    assert found[fast].tags["dvc.stage"] == "work"
+    # Back again: DVC takes the output from its cache and runs nothing, and the run is still found.
+    (project / "params.yaml").write_text(PARAMS.format(lr="1e-3"))
+    call(project, "dvc", "repro", "-q")
+    assert find_run("work") == slow
+    assert len(runs(project)) == 2
+    with pytest.raises(VoicepackError, match=r"dvc\.lock: no stage 'train@anna'"):
+        find_run("train@anna")
+
+
+def test_a_stage_that_ran_elsewhere_is_one_line(project: Path) -> None:
+    lock = {"deps": [{"path": "data", "hash": "md5", "md5": "0" * 32}], "params": {"params.yaml": {"work": 1}}}
+    (project / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{work: {lock}}}\n".replace("'", '"'))
+    with pytest.raises(VoicepackError, match="It ran elsewhere") as caught:
+        find_run("work")
+    assert "\n" not in str(caught.value)

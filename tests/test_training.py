@@ -1,0 +1,158 @@
+"""Training the projection for one voice."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from voicepack.alignment import AlignedClip, align
+from voicepack.clips import Clip, choose_clips
+from voicepack.constants import FRAME_SAMPLES
+from voicepack.kokoro import EncodedText, Kokoro
+from voicepack.projection import Projection
+from voicepack.rows import base_vector
+from voicepack.training import (
+    LossWeights,
+    VoiceLosses,
+    VoiceTraining,
+    _shuffled,
+    choose_start,
+    train_voice,
+    weighted,
+    window,
+)
+from voicepack.voices import VoiceSpace
+
+WEIGHTS = LossWeights(mel=0.5, mel_statistics=1.0, f0=0.2, f0_statistics=2.0, energy=0.2, duration=0.5, prior=0.1)
+TRAINING = VoiceTraining(
+    steps=6, lr=2e-3, gradient_clip=1.0, window_seconds=10, checkpoint_every=3, seed=0, losses=WEIGHTS
+)  # fmt: skip
+PHONEMES = ("ðə kˈæt sˈæt bI ðə dˈɔɹ.", "hi wˈɔʧt ðə ɹˈAn.")
+
+
+def clip(name: str, seconds: float) -> Clip:
+    return Clip(name, "", "a", torch.zeros(round(24_000 * seconds)), 12_000.0, 40.0)
+
+
+def test_clips_are_chosen_up_to_a_length_by_the_seed() -> None:
+    clips = [clip(str(index), 2 + index % 3) for index in range(20)]
+    chosen = choose_clips(clips, 20, seed=0)
+    assert 17 <= sum(each.seconds for each in chosen) <= 20
+    assert len({each.name for each in chosen}) == len(chosen)
+    assert [each.name for each in chosen] == [each.name for each in choose_clips(clips, 20, seed=0)]
+    assert [each.name for each in chosen] != [each.name for each in choose_clips(clips, 20, seed=1)]
+    assert len(choose_clips(clips, 1000, seed=0)) == 20
+    assert len(choose_clips(clips, 0.5, seed=0)) == 1  # one is always left to train on
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_every_clip_comes_once_per_epoch_in_another_order(count: int) -> None:
+    epochs = [[_shuffled(epoch * count + place, count, 3) for place in range(count)] for epoch in range(8)]
+    assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+    assert count == 1 or len(set(map(tuple, epochs))) > 1
+
+
+def numbered_clip(frames: list[int]) -> AlignedClip:
+    """A clip whose every sample and frame is its own number."""
+    total, nothing = sum(frames), torch.zeros(1, 512, len(frames))
+    hops = torch.arange(2.0 * total)[None]
+    audio = torch.arange(float(FRAME_SAMPLES * total))
+    text = EncodedText("a" * (len(frames) - 2), nothing, nothing)
+    return AlignedClip("a", text, torch.tensor(frames), hops, -hops, audio, 8_000.0)
+
+
+def test_a_window_cuts_everything_at_the_same_place() -> None:
+    frames = [4, 10, 1, 7, 20, 3, 15]
+    whole = numbered_clip(frames)
+    spoken = torch.arange(len(frames)).repeat_interleave(whole.frames)  # which phoneme each frame belongs to
+    starts = set()
+    for seed in range(30):
+        cut = window(whole, 0.5, torch.Generator().manual_seed(seed))
+        assert cut.frames.shape == whole.frames.shape  # the decoder gets the whole text
+        assert int(cut.frames.sum()) == 20
+        assert cut.f0.shape == cut.energy.shape == (1, 40)
+        assert cut.audio.shape == (12_000,)
+        start = int(cut.audio[0]) // FRAME_SAMPLES
+        starts.add(start)
+        assert torch.equal(cut.audio, whole.audio[start * FRAME_SAMPLES :][:12_000])
+        assert torch.equal(cut.f0, whole.f0[:, 2 * start :][:, :40])
+        assert torch.equal(cut.energy, -cut.f0)
+        assert torch.equal(cut.frames, spoken[start : start + 20].bincount(minlength=len(frames)))
+        assert (cut.name, cut.text, cut.bandwidth) == (whole.name, whole.text, whole.bandwidth)
+    assert len(starts) > 10
+
+
+def test_a_short_clip_is_its_own_window() -> None:
+    whole = numbered_clip([4, 10, 6])
+    assert window(whole, 0.5, torch.Generator()) is whole
+
+
+def test_losses_add_up_by_their_weights() -> None:
+    values = {"mel": torch.tensor(2.0), "prior": torch.tensor(3.0)}
+    assert float(weighted(values, WEIGHTS)) == pytest.approx(0.5 * 2 + 0.1 * 3)
+
+
+@pytest.fixture(scope="module")
+def voice(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> SimpleNamespace:
+    """Two clips of a voice that is no stock voice, aligned, and what training needs besides."""
+    hidden = 0.6 * base_vector(stock_packs["af_sarah"]) + 0.4 * base_vector(stock_packs["bf_isabella"])
+    start = base_vector(stock_packs["am_adam"])
+    clips = []
+    for number, phonemes in enumerate(PHONEMES):
+        audio = kokoro.render(phonemes, hidden[None], seed=number)
+        clips.append(align(kokoro, Clip(f"{number}", "", phonemes, audio, 12_000.0, 40.0), start[None]))
+    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs))
+    generator = torch.Generator().manual_seed(0)
+    styles = torch.randn(256, generator=generator) + 0.01 * torch.randn(3, 256, generator=generator)
+    return SimpleNamespace(hidden=hidden, start=start, clips=clips, losses=losses, styles=styles)
+
+
+def train(voice: SimpleNamespace, checkpoints: Path) -> tuple[dict[str, Tensor], list[tuple[int, dict[str, float]]]]:
+    """Train from the same projection every time; return its parameters and what was reported."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        projection = Projection(hidden=64).eval()
+    history: list[tuple[int, dict[str, float]]] = []
+    trained = train_voice(
+        voice.losses, voice.clips, voice.styles, projection, voice.start, TRAINING,
+        lambda step, values: history.append((step, dict(values))), checkpoints,
+    )  # fmt: skip
+    return {name: value.detach().clone() for name, value in trained.state_dict().items()}, history
+
+
+@pytest.mark.slow
+def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: SimpleNamespace, tmp_path: Path) -> None:
+    first, history = train(voice, tmp_path / "a")
+    assert [step for step, _ in history] == list(range(6))
+    losses = [values["loss"] for _, values in history]  # of whole clips, each once in two steps
+    assert sum(losses[-2:]) < 0.95 * sum(losses[:2])
+    weights = vars(WEIGHTS)
+    for _, values in history:
+        assert sum(weights[name] * values[name] for name in weights) == pytest.approx(values["loss"], rel=1e-4)
+    # It starts at the voice it was told to, whatever the projection said.
+    with torch.no_grad():
+        at_start = voice.losses.predictor(voice.start[None], voice.clips[_shuffled(0, 2, 0)])
+    assert history[0][1]["duration"] == pytest.approx(float(at_start["duration"]), rel=0.05)
+    assert all(parameter.grad is None for parameter in voice.losses.kokoro.model.parameters())
+
+    (newest,) = (tmp_path / "a").glob("step_00006*")
+    newest.unlink()
+    resumed, rest = train(voice, tmp_path / "a")
+    assert [step for step, _ in rest] == [3, 4, 5]
+    torch.testing.assert_close(resumed, first, rtol=0, atol=1e-5)
+    assert rest[-1][1]["loss"] == pytest.approx(losses[-1], rel=1e-3)
+
+    again, same = train(voice, tmp_path / "b")
+    torch.testing.assert_close(again, first, rtol=0, atol=1e-5)
+    assert [values["loss"] for _, values in same] == pytest.approx(losses, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_each_half_starts_where_its_own_losses_are_least(voice: SimpleNamespace) -> None:
+    """The voice that spoke is the best in both halves; mixed into others, each half is still found."""
+    hidden, other = voice.hidden, voice.start
+    timbre, prosody = torch.cat([hidden[:128], other[128:]]), torch.cat([other[:128], hidden[128:]])
+    chosen = choose_start(voice.losses, voice.clips, torch.stack([other, timbre, prosody]), WEIGHTS)
+    torch.testing.assert_close(chosen, hidden, rtol=0, atol=0)
