@@ -13,6 +13,7 @@ from stages.stage import Stage, running
 from voicepack.encoder_training import EncoderTraining, train_encoder
 from voicepack.files import check_sha256, read_tensors, sha256, write_json, written_whole
 from voicepack.kokoro import Kokoro
+from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import RenderedSpeech, Speech
 from voicepack.rows import base_vector
 from voicepack.style_encoder import build_style_encoder, fetch_checkpoint, read_checkpoint, write_style_encoder
@@ -35,7 +36,8 @@ def main() -> None:
     with running("encoder", EncoderSettings) as stage:
         settings = stage.settings
         packs, _ = read_tensors(places.STOCK_VOICES)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs)
+        weights = sha256(places.KOKORO / MODEL_FILE)
+        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
         held_out = speech.stock(HELD_OUT)
         if settings.source == "trained":
             training = speech.drawn(range(settings.speech_shards))
@@ -85,7 +87,7 @@ def about_training(settings: EncoderSettings, training: Speech) -> dict[str, str
         "clips": str(len(training.audio)),
         "seconds": f"{sum(map(len, training.audio)) / 24_000:.0f}",
         "training": str(settings.training),
-        "weights_sha256": sha256(places.KOKORO / "model.safetensors"),
+        "weights_sha256": sha256(places.KOKORO / MODEL_FILE),
         "voices_sha256": sha256(places.STOCK_VOICES),
         "held_out_voices": " ".join(HELD_OUT),
     }

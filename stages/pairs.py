@@ -9,8 +9,9 @@ import torch
 from stages import places
 from stages.stage import running
 from voicepack.damage import damage
-from voicepack.files import read_tensors, write_tensors
+from voicepack.files import read_tensors, sha256, write_tensors
 from voicepack.kokoro import Kokoro
+from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import RenderedSpeech
 from voicepack.style_encoder import load_style_encoder
 
@@ -28,7 +29,8 @@ def main() -> None:
     with running("pairs", PairsSettings) as stage:
         packs, _ = read_tensors(places.STOCK_VOICES)
         names = sorted(packs)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs)
+        weights = sha256(places.KOKORO / MODEL_FILE)
+        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
         drawn = speech.drawn(range(_FIRST_SHARD, _FIRST_SHARD + stage.settings.speech_shards))
         stock = speech.stock(names)
         encoders = load_style_encoder(places.STYLE_ENCODER)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from stages import places
 from stages.stage import running
-from voicepack.files import read_tensors, write_tensors
+from voicepack.files import read_tensors, sha256, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.likeness import SpeakerEncoder, speaker_embedding
+from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import RenderedSpeech
 
 
@@ -20,7 +21,8 @@ class StockSettings:
 def main() -> None:
     with running("stock", StockSettings) as stage:
         packs, _ = read_tensors(places.STOCK_VOICES)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs)
+        weights = sha256(places.KOKORO / MODEL_FILE)
+        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
         encoder = SpeakerEncoder()
         speakers = {}
         for name in sorted(packs):

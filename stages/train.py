@@ -49,7 +49,7 @@ def main() -> None:
         candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
         voices = torch.stack(candidates).to(kokoro.device)
         aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
-        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs))
+        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs).to(kokoro.device))
         start = choose_start(losses, aligned, voices, settings.losses)
 
         history: list[dict[str, Any]] = []

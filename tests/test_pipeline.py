@@ -41,9 +41,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
             shutil.copytree(ROOT / name, target)
         else:
             shutil.copy(ROOT / name, target)
+    # Between two stock voices, so that the nearest of them is not the speaker himself.
+    speaker = (stock_packs["bm_george"] + stock_packs["af_heart"]) / 2
     lines = []
     for number, text in enumerate(sentences("demo")[:5]):
-        audio = kokoro.render(phonemize(text), stock_packs["bm_george"], seed=number)
+        audio = kokoro.render(phonemize(text), speaker, seed=number)
         write_audio(folder / f"recordings/train/{number}.wav", audio)
         lines.append(json.dumps({"file_name": f"{number}.wav", "text": text}))
     (folder / "recordings/train/metadata.jsonl").write_text("\n".join(lines))
@@ -75,7 +77,7 @@ def test_metrics_are_flat_and_finite(project: Path) -> None:
     for name in ("mel_loss", "likeness", "f0_rmse_cents", "wer"):
         assert math.isfinite(metrics[name])
         assert math.isfinite(metrics[f"{name}_floor"])
-    assert metrics["likeness_floor"] < metrics["likeness_ceiling"]
+    assert 0.7 < metrics["likeness_ceiling"] <= 1
     assert "recovered_acoustic_error" not in metrics, "only a voice whose truth is known has it"
 
 

@@ -51,7 +51,7 @@ def speech(folder: Path, packs: dict[str, Tensor], fakes: list[FakeKokoro]) -> R
         fakes.append(FakeKokoro())
         return fakes[-1]
 
-    return RenderedSpeech(folder, load, packs)  # type: ignore[arg-type]
+    return RenderedSpeech(folder, load, packs, "weights")  # type: ignore[arg-type]
 
 
 def check_equal(first: Speech, second: Speech) -> None:

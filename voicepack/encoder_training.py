@@ -106,7 +106,7 @@ def train_encoder(
         optimizer.zero_grad()
         average.update_parameters(accelerator.unwrap_model(model))
         if step % 20 == 0:
-            report(step, {"train_acoustic": float(losses[0]), "train_prosodic": float(losses[1])})
+            report(step, {"train_acoustic": losses[0].item(), "train_prosodic": losses[1].item()})
         if step % settings.evaluate_every == 0 or step == settings.steps:
             averaged = cast(StyleEncoders, average.module)
             errors = relative_errors(averaged.encode(held_out.audio), held_out.voices)

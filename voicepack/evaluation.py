@@ -5,6 +5,7 @@ Floor: the stock voice that the judge finds nearest. Ceiling: other real clips o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,7 +112,10 @@ def evaluate(
 
 
 def _means(sentences: Sequence[Sentence], suffix: str) -> dict[str, float]:
-    return {
-        name + suffix: sum(getattr(each, name) for each in sentences) / len(sentences)
-        for name in ("mel_loss", "likeness", "f0_rmse_cents")
-    }
+    """Average over sentences. Where a measure has no value, as F0 has none without voice, the sentence is left out."""
+    means = {}
+    for name in ("mel_loss", "likeness", "f0_rmse_cents"):
+        values = [value for each in sentences if math.isfinite(value := getattr(each, name))]
+        if values:
+            means[name + suffix] = sum(values) / len(values)
+    return means

@@ -51,8 +51,10 @@ class F0Loss(nn.Module):
     """Mean absolute difference of log F0 where the recording is voiced: the melody, frame by frame."""
 
     def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
-        """Compare F0 curves `[1, 2 F]` in Hz. Returns a scalar in nepers (0.058 is a semitone)."""
+        """Compare F0 curves `[1, 2 F]` in Hz. Returns a scalar in nepers (0.058 is a semitone), 0 without voice."""
         voiced = recorded > _VOICED
+        if not voiced.any():
+            return 0 * predicted.sum()
         return (_log_f0(predicted) - _log_f0(recorded))[voiced].abs().mean()
 
 
@@ -60,8 +62,13 @@ class F0StatisticsLoss(nn.Module):
     """Difference in mean and spread of log F0: how high, how lively. Frame-wise losses alone flatten intonation."""
 
     def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
-        """Compare F0 curves `[1, 2 F]` in Hz over the recording's voiced frames. Returns a scalar in nepers."""
+        """Compare F0 curves `[1, 2 F]` in Hz over the recording's voiced frames. Returns a scalar in nepers.
+
+        A clip with fewer than two voiced frames, such as a whispered one, has no spread: its loss is 0.
+        """
         voiced = recorded > _VOICED
+        if voiced.sum() < 2:
+            return 0 * predicted.sum()
         spoken, target = _log_f0(predicted)[voiced], _log_f0(recorded)[voiced]
         return (spoken.mean() - target.mean()).abs() + (spoken.std() - target.std()).abs()
 

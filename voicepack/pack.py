@@ -56,11 +56,15 @@ def load_pack(path: Path) -> Tensor:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise VoicepackError(f"{path}: no such file.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, IsADirectoryError):
+        # A LookupError is what torch's unpickler makes of a file that it did not write.
         raise VoicepackError(f"{path}: not a voice pack (a tensor saved by torch.save).") from None
     if not isinstance(tensor, Tensor):
         raise VoicepackError(f"{path}: not a voice pack but a {type(tensor).__name__}.")
-    return VoicePack(tensor.float(), {}).tensor
+    try:
+        return VoicePack(tensor.float(), {}).tensor
+    except VoicepackError as error:
+        raise VoicepackError(f"{path}: {error}") from None
 
 
 def onnx_rows(pack: Tensor) -> Tensor:

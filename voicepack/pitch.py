@@ -60,11 +60,9 @@ def f0_rmse_cents(a: Tensor, b: Tensor, path: Tensor) -> float:
     """Return the root mean square difference of two F0 curves in cents, over aligned frames voiced in both.
 
     `a` `[A]` and `b` `[B]` are in Hz, 0 where unvoiced; `path` `[P, 2]` holds pairs of frame numbers (as DTW gives).
-    Raises ValueError if no pair is voiced in both.
+    NaN if no pair is voiced in both.
     """
     first, second = a[path[:, 0]].double(), b[path[:, 1]].double()
     voiced = (first > 0) & (second > 0)
-    if not voiced.any():
-        raise ValueError("no pair of frames is voiced in both, so there is no F0 difference")
     cents = 1200 * (first[voiced] / second[voiced]).log() / math.log(2)
     return float(cents.square().mean().sqrt())

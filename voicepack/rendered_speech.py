@@ -39,10 +39,12 @@ class Speech:
 class RenderedSpeech:
     """Rendered speech, kept in a folder from which it is read again. Rendering happens when something is missing."""
 
-    def __init__(self, folder: Path, load_kokoro: Callable[[], Kokoro], packs: Mapping[str, Tensor]) -> None:
-        """`folder` gets one subfolder per set of packs and sentences, so that stale speech is never read."""
+    def __init__(
+        self, folder: Path, load_kokoro: Callable[[], Kokoro], packs: Mapping[str, Tensor], weights_sha256: str
+    ) -> None:
+        """`folder` gets one subfolder per weights, packs and sentences, so that stale speech is never read."""
         self._load_kokoro, self._packs = load_kokoro, packs
-        contents = hashlib.sha256(repr((LONGEST, sentences("training"))).encode())
+        contents = hashlib.sha256(repr((weights_sha256, LONGEST, sentences("training"))).encode())
         for name, pack in sorted(packs.items()):
             contents.update(name.encode() + pack.numpy().tobytes())
         self._folder = folder / contents.hexdigest()[:12]

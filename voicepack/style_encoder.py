@@ -74,13 +74,16 @@ def read_checkpoint(path: Path, *, allow_pickle: bool = False) -> dict[str, Tens
         checkpoint: Any = torch.load(path, map_location="cpu", weights_only=not allow_pickle)
     except FileNotFoundError:
         raise VoicepackError(f"{path}: no such file. Set encoder.source in params.yaml to a checkpoint.") from None
-    except pickle.UnpicklingError:
+    except pickle.UnpicklingError as error:
+        if allow_pickle or "Unsupported" not in str(error):
+            raise VoicepackError(f"{path}: not a PyTorch checkpoint.") from None
         raise VoicepackError(
             f"{path}: holds more than tensors, and loading it could run any code. If you trust where it is from, set"
             " encoder.allow_pickle to true in params.yaml."
         ) from None
-    except (RuntimeError, EOFError) as error:
-        raise VoicepackError(f"{path}: not a PyTorch checkpoint ({str(error).splitlines()[0]}).") from None
+    except (RuntimeError, EOFError, LookupError, IsADirectoryError):
+        # A LookupError is what torch's unpickler makes of a file that it did not write.
+        raise VoicepackError(f"{path}: not a PyTorch checkpoint.") from None
     modules = checkpoint.get("net") if isinstance(checkpoint, Mapping) else None
     if not isinstance(modules, Mapping) or not all(name in modules for name in ENCODERS):
         raise VoicepackError(f"{path}: not a StyleTTS2 checkpoint (no 'net' with {' and '.join(ENCODERS)}).")

@@ -168,8 +168,8 @@ def train_voice(
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        progress.set_postfix(loss=f"{float(total):.3f}", mel=f"{float(values['mel']):.3f}")
-        report(step, {"loss": float(total), **{name: float(value) for name, value in values.items()}})
+        progress.set_postfix(loss=f"{total.item():.3f}", mel=f"{values['mel'].item():.3f}")
+        report(step, {"loss": total.item(), **{name: value.item() for name, value in values.items()}})
         if (step + 1) % settings.checkpoint_every == 0:
             _save(checkpoints / f"step_{step + 1:05d}.pt", step + 1, projection, optimizer, schedule)
     return accelerator.unwrap_model(projection).cpu()

@@ -37,6 +37,10 @@ class VoiceSpace:
     deviations: Tensor  # [2, K], standard deviation along each component
     residual: Tensor  # [2], standard deviation in every other direction
 
+    def to(self, device: torch.device) -> VoiceSpace:
+        """Return the same space on another device."""
+        return VoiceSpace(*(part.to(device) for part in (self.mean, self.components, self.deviations, self.residual)))
+
     @classmethod
     def fit(cls, packs: Mapping[str, Tensor], rank: int = 10) -> VoiceSpace:
         """Fit on packs `[510, 1, 256]` with `rank` components per half.
