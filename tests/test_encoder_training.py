@@ -89,13 +89,13 @@ def test_a_broken_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     torch.testing.assert_close(states[1], states[0], rtol=0, atol=1e-6)
 
 
-def test_a_finished_run_trains_nothing_more(tmp_path: Path) -> None:
+def test_a_finished_run_is_done_anew_when_asked_for_again(tmp_path: Path) -> None:
     first: Reports = []
     encoders = train(tmp_path / "resume.pt", first)
     again: Reports = []
     same = train(tmp_path / "resume.pt", again)
-    assert again == []
-    torch.testing.assert_close(dict(same.state_dict()), dict(encoders.state_dict()), rtol=0, atol=0)
+    assert [step for step, _ in again] == [step for step, _ in first]
+    torch.testing.assert_close(dict(same.state_dict()), dict(encoders.state_dict()), rtol=0, atol=1e-6)
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: Sim
     torch.testing.assert_close(resumed, first, rtol=0, atol=1e-5)
     assert rest[-1][1]["loss"] == pytest.approx(losses[-1], rel=1e-3)
 
-    again, same = train(voice, tmp_path / "b")
+    # A finished run is done anew, from the first step.
+    again, same = train(voice, tmp_path / "a")
     torch.testing.assert_close(again, first, rtol=0, atol=1e-5)
     assert [values["loss"] for _, values in same] == pytest.approx(losses, rel=1e-3)
 

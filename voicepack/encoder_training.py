@@ -89,7 +89,7 @@ def train_encoder(
     )
     # Parameters alone are averaged: the vectors of spectral norm are directions, and an average of directions is none.
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
-    first, best, best_state = _resume(checkpoint, model, average, optimizer, schedule)
+    first, best, best_state = _resume(checkpoint, settings.steps, model, average, optimizer, schedule)
     items = (settings.steps - first) * settings.batch
     crops = DamagedCrops(speech, settings.crop_seconds, items, settings.seed * 10**9 + first * settings.batch)
     loader = DataLoader(crops, settings.batch, num_workers=0)
@@ -130,15 +130,19 @@ def train_encoder(
 
 def _resume(
     checkpoint: Path,
+    steps: int,
     model: StyleEncoders,
     average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> tuple[int, float, dict[str, Tensor]]:
-    """Load a checkpoint if there is one. Return the steps done, the best error so far and the weights that had it."""
-    if not checkpoint.exists():
+    """Load the checkpoint of a run that was cut off; a finished one is begun anew.
+
+    Return the steps done, the best error so far and the weights that had it.
+    """
+    state = torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
+    if state is None or state["step"] >= steps:
         return 0, math.inf, {}
-    state = torch.load(checkpoint, weights_only=True)
     for part, name in ((model, "model"), (average, "average"), (optimizer, "optimizer"), (schedule, "schedule")):
         part.load_state_dict(state[name])
     return state["step"], state["best"], state["best_state"]

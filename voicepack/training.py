@@ -150,7 +150,7 @@ def train_voice(
         projection.offset += start.cpu() - projection(styles.mean(0, keepdim=True))[0]
     optimizer = torch.optim.Adam(projection.parameters(), settings.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.lr / 20)
-    first = _resume(checkpoints, projection, optimizer, schedule)
+    first = _resume(checkpoints, settings.steps, projection, optimizer, schedule)
     projection, optimizer = accelerator.prepare(projection, optimizer)
     styles = styles.to(accelerator.device)
     progress = tqdm(range(first, settings.steps), "train", initial=first, total=settings.steps)
@@ -170,7 +170,7 @@ def train_voice(
         schedule.step()
         progress.set_postfix(loss=f"{total.item():.3f}", mel=f"{values['mel'].item():.3f}")
         report(step, {"loss": total.item(), **{name: value.item() for name, value in values.items()}})
-        if (step + 1) % settings.checkpoint_every == 0:
+        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
             _save(checkpoints / f"step_{step + 1:05d}.pt", step + 1, projection, optimizer, schedule)
     return accelerator.unwrap_model(projection).cpu()
 
@@ -202,15 +202,21 @@ def _save(
 
 def _resume(
     checkpoints: Path,
+    steps: int,
     projection: Projection,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> int:
-    """Load the newest checkpoint, if there is one, and return the steps already done."""
+    """Load the newest checkpoint of a run that was cut off, and return the steps already done.
+
+    A run that was finished is not gone on with: who asks for it again wants it done again.
+    """
     saved = sorted(checkpoints.glob("step_*.pt"))
-    if not saved:
+    state = torch.load(saved[-1], weights_only=True) if saved else None
+    if state is None or state["step"] >= steps:
+        for path in saved:
+            path.unlink()
         return 0
-    state = torch.load(saved[-1], weights_only=True)
     projection.load_state_dict(state["projection"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
