@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stages import places
 from stages.stage import running
@@ -15,7 +16,7 @@ from voicepack.rendered_speech import RenderedSpeech
 
 @dataclass(frozen=True)
 class StockSettings:
-    judge: str
+    judge: Literal["resemblyzer"]
 
 
 def main() -> None:
