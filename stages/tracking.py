@@ -94,8 +94,8 @@ def _tags(name: str) -> dict[str, str]:
     tags = {
         "dvc.stage": os.environ.get("DVC_STAGE", name),
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
-        "git.commit": _git("rev-parse", "HEAD"),
-        "git.dirty": str(bool(_git("status", "--porcelain"))).lower(),
+        "git.commit": git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(git("status", "--porcelain"))).lower(),
     }
     if "DVC_STAGE" in os.environ:
         tags["dvc.inputs_md5"] = _current_inputs_md5(os.environ["DVC_STAGE"])
@@ -118,7 +118,7 @@ def _current_inputs_md5(address: str) -> str:
         return inputs_md5(dependencies, parameters)
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     """Return git's answer, or nothing where the project is not in a Git repository."""
     finished = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     return finished.stdout.strip() if finished.returncode == 0 else ""

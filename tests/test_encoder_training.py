@@ -16,7 +16,8 @@ from voicepack.style_encoder import StyleEncoders, build_style_encoder, read_che
 from voicepack.voices import relative_errors
 
 TRAINING = EncoderTraining(
-    channels=4, widest=8, steps=12, batch=4, lr=1e-2, crop_seconds=1.1, evaluate_every=6, seed=0
+    channels=4, widest=8, steps=12, batch=4, lr=1e-2, weight_decay=1e-2, shortest_crop=1.1, longest_crop=1.1,
+    evaluate_every=6, seed=0
 )  # fmt: skip
 Reports = list[tuple[int, dict[str, float]]]
 
@@ -67,7 +68,7 @@ def test_training_hears_the_voice(tmp_path: Path) -> None:
     losses = [values for _, values in reports if "train_acoustic" in values]
     assert [step for step, values in reports if "held_out_acoustic" in values] == [20, 40, 60]
     for name in ("train_acoustic", "train_prosodic"):
-        assert losses[-1][name] < 0.5 * losses[0][name]
+        assert losses[-1][name] < 0.6 * losses[0][name]
     # The encoders that come back are the best of those that were judged, not the last.
     best = min(total(values) for _, values in reports if "held_out_acoustic" in values)
     assert found.acoustic + found.prosodic == pytest.approx(best, rel=1e-4)
@@ -119,26 +120,29 @@ def item(crops: DamagedCrops, index: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("get", [item, lambda crops, index: list(map(crops.__getitem__, range(index + 1)))[-1]])
 def test_a_crop_depends_on_its_number_alone(get: Callable[[DamagedCrops, int], tuple[Tensor, Tensor]]) -> None:
-    crops = DamagedCrops(SPEECH, 1.1, items=20, seed=5)
+    settings = replace(TRAINING, steps=5, longest_crop=1.3)
+    crops = DamagedCrops(SPEECH, settings)
     expected_audio, expected_voice = crops[7]
     torch.rand(3)
     audio, voice = get(crops, 7)
     assert torch.equal(audio, expected_audio)
     assert torch.equal(voice, expected_voice)
-    later = DamagedCrops(SPEECH, 1.1, items=20, seed=5 + 4)[3]  # as a run resumed after four items asks
+    later = DamagedCrops(SPEECH, settings, first_step=1)[3]  # as a run resumed after one batch of four asks
     assert torch.equal(later[0], expected_audio)
     assert not torch.equal(crops[8][0], expected_audio)
 
 
 def test_crops_have_one_length_and_the_voice_of_their_clip() -> None:
-    crops = DamagedCrops(SPEECH, 1.2, items=40, seed=0)
+    crops = DamagedCrops(SPEECH, replace(TRAINING, steps=10, shortest_crop=1.1, longest_crop=1.4))
     assert len(crops) == 40
-    chosen = set()
+    chosen, lengths = set(), {}
     for index in range(40):
         audio, voice = crops[index]
-        assert audio.shape == (28_800,)
+        assert 26_400 <= len(audio) <= 33_600
+        assert lengths.setdefault(index // 4, len(audio)) == len(audio)
         assert audio.isfinite().all()
         matches = (SPEECH.voices == voice).all(1).nonzero()
         assert len(matches) == 1
         chosen.add(int(matches))
     assert len(chosen) > 8
+    assert len(set(lengths.values())) > 5

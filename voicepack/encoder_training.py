@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -33,7 +33,9 @@ class EncoderTraining:
     steps: int
     batch: int
     lr: float
-    crop_seconds: float
+    shortest_crop: float  # seconds
+    longest_crop: float
+    weight_decay: float
     evaluate_every: int
     seed: int
 
@@ -41,26 +43,33 @@ class EncoderTraining:
 class DamagedCrops(Dataset[tuple[Tensor, Tensor]]):
     """Random crops of rendered clips, damaged anew each time: (audio `[samples]`, voice vector `[256]`).
 
-    Item `index` is drawn from `seed + index` alone, so that a resumed run sees what an unbroken one would have seen.
+    Item `index` is drawn from its own number alone, so that a resumed run sees what an unbroken one would have seen.
+    The crops of one batch are equally long.
     """
 
-    def __init__(self, speech: Speech, crop_seconds: float, items: int, seed: int) -> None:
-        self.speech, self.items, self.seed = speech, items, seed
-        self.samples = int(crop_seconds * SAMPLE_RATE)
+    def __init__(self, speech: Speech, settings: EncoderTraining, first_step: int = 0) -> None:
+        self.speech, self.settings, self.first_step = speech, settings, first_step
 
     def __len__(self) -> int:
-        return self.items
+        return (self.settings.steps - self.first_step) * self.settings.batch
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(self.seed + index)
+        settings = self.settings
+        step = self.first_step + index // settings.batch
+        shortest, longest = settings.shortest_crop, settings.longest_crop
+        share = float(torch.rand((), generator=torch.Generator().manual_seed(settings.seed * 10**9 + step)))
+        samples = int((shortest + (longest - shortest) * share) * SAMPLE_RATE)
+
+        number = self.first_step * settings.batch + index
+        generator = torch.Generator().manual_seed((settings.seed + 1) * 10**10 + number)
         clip = int(torch.randint(len(self.speech.audio), (), generator=generator))
         audio = damage(self.speech.audio[clip], generator)
-        if len(audio) > self.samples:
-            start = int(torch.randint(len(audio) - self.samples + 1, (), generator=generator))
-            audio = audio[start : start + self.samples]
+        if len(audio) > samples:
+            start = int(torch.randint(len(audio) - samples + 1, (), generator=generator))
+            audio = audio[start : start + samples]
         else:  # silence on both sides, as a recording has
-            before = int(torch.randint(self.samples - len(audio) + 1, (), generator=generator))
-            audio = torch.nn.functional.pad(audio, (before, self.samples - len(audio) - before))
+            before = int(torch.randint(samples - len(audio) + 1, (), generator=generator))
+            audio = torch.nn.functional.pad(audio, (before, samples - len(audio) - before))
         return audio, self.speech.voices[clip]
 
 
@@ -81,18 +90,15 @@ def train_encoder(
     model = StyleEncoders(settings.channels, settings.widest)
     variance = torch.stack([speech.voices[:, half].var(0).mean() for half in HALVES])
     model.start_at(speech.voices.mean(0))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     warmup = max(settings.steps // 20, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * min(step / settings.steps, 1)) + 0.01),
     )
-    # Parameters alone are averaged: the vectors of spectral norm are directions, and an average of directions is none.
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    average = AveragedModel(model, multi_avg_fn=_average)
     first, best, best_state = _resume(checkpoint, settings.steps, model, average, optimizer, schedule)
-    items = (settings.steps - first) * settings.batch
-    crops = DamagedCrops(speech, settings.crop_seconds, items, settings.seed * 10**9 + first * settings.batch)
-    loader = DataLoader(crops, settings.batch, num_workers=0)
+    loader = DataLoader(DamagedCrops(speech, settings, first), settings.batch, num_workers=0)
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     model.train()
     progress = tqdm(loader, "encoder", initial=first, total=settings.steps, disable=not accelerator.is_main_process)
@@ -126,6 +132,13 @@ def train_encoder(
     result = StyleEncoders(settings.channels, settings.widest)
     result.load_state_dict(best_state)
     return result.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def _average(average: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+    """Move the running average on, over about the last 200 steps, or the last tenth while there are fewer."""
+    decay = min(0.995, float((1 + updates) / (10 + updates)))
+    torch._foreach_lerp_(average, current, 1 - decay)
 
 
 def _resume(
