@@ -3,6 +3,7 @@
 # make test                        lint and all tests
 # make lint                        ruff and mypy alone
 # make setup                       only the virtual environment in .venv
+# make encoder-table SPEAKERS=folder   what the encoder is worth, on a folder of datasets of real speakers
 # make help                        this list
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -14,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 NAME ?= $(if $(DATA),,demo)
 
-.PHONY: voice test lint setup help
+.PHONY: voice test lint setup encoder-table help
 
 voice: setup
 	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
@@ -30,6 +31,11 @@ lint: $(VENV)/.ready-to-test
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+# Not a stage: the graph must run where no real speakers are.
+encoder-table: setup
+	@dvc repro encoder reader stock
+	@python -m stages.assess_encoder $(if $(SPEAKERS),--speakers "$(SPEAKERS)") $(if $(FIRST),--first "$(FIRST)")
 
 setup: $(VENV)/.ready
 

@@ -51,7 +51,7 @@ def main() -> None:
             checkpoint, about = Path(settings.source), {"source": settings.source}
         tensors = read_checkpoint(checkpoint, allow_pickle=settings.allow_pickle)
         encoders = build_style_encoder(tensors, str(checkpoint))
-        write_style_encoder(places.STYLE_ENCODER, tensors, about)
+        write_style_encoder(places.STYLE_ENCODER, encoders, about)
         errors = relative_errors(encoders.encode(held_out.audio), held_out.voices)
         others = torch.stack([base_vector(pack) for pack in training_voices(packs).values()])
         mean_voice = relative_errors(others.mean(0, keepdim=True), held_out.voices)
@@ -61,7 +61,7 @@ def main() -> None:
             "mean_voice_acoustic_error": mean_voice.acoustic,
             "mean_voice_prosodic_error": mean_voice.prosodic,
         }
-        write_json(places.METRICS / "encoder.json", metrics)
+        write_json(places.METRICS / "encoder_training.json", metrics)
         stage.run.log_metrics(metrics)
 
 

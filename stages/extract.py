@@ -1,4 +1,4 @@
-"""Style vectors of a voice's training clips, and their mean."""
+"""Style vectors of a voice's training clips, their mean, and the voice vector that enrolment reads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from stages import places
 from stages.stage import running
 from voicepack.clips import read_clips
+from voicepack.enrollment import Enroller
 from voicepack.files import write_tensors
-from voicepack.style_encoder import load_style_encoder
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,11 @@ def main() -> None:
         clips = read_clips(places.clips(stage.voice), "train")
         order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(stage.settings.seed))
         chosen = sorted(order[: stage.settings.max_style_samples].tolist())
-        styles = load_style_encoder(places.STYLE_ENCODER).encode([clips[index].audio for index in chosen])
-        write_tensors(places.styles(stage.voice), {"styles": styles, "mean": styles.mean(0)})
+        audio = [clips[index].audio for index in chosen]
+        enroller = Enroller.load(places.MODELS)
+        styles = enroller.encoders.encode(audio)
+        tensors = {"styles": styles, "mean": styles.mean(0), "enrolled": enroller.voice(audio)}
+        write_tensors(places.styles(stage.voice), tensors)
         spread = (styles - styles.mean(0)).norm(dim=1).mean() / styles.mean(0).norm()
         stage.run.log_metrics({"style_samples": len(styles), "style_spread": float(spread)})
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+MODELS = Path("models")
 KOKORO = Path("models/kokoro")
 STOCK_VOICES = Path("models/stock_voices.safetensors")
 STYLE_ENCODER = Path("models/style_encoder.safetensors")
+READER = Path("models/reader.safetensors")
 STOCK_SPEAKERS = Path("models/stock_speakers.safetensors")
 PAIRS = Path("models/pairs.safetensors")
 PRIOR = Path("models/prior.safetensors")

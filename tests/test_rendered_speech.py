@@ -131,3 +131,16 @@ def test_stock_voices_come_in_the_order_asked(
     assert torch.equal(other_way.audio[0], some.audio[2])
     assert len(fakes) == 1
     assert len(fakes[0].calls) == 2 * len(stock)
+
+
+def test_held_out_voices_speak_seven_sentences_each(
+    tmp_path: Path, packs: dict[str, Tensor], fakes: list[FakeKokoro]
+) -> None:
+    spoken = {name: torch.full((510, 1, 256), 0.1 * index) for index, name in enumerate(HELD_OUT)}
+    rendered = speech(tmp_path, packs | spoken, fakes)
+    heard = rendered.held_out()
+    assert len(heard.audio) == 7 * len(HELD_OUT)
+    for index, name in enumerate(HELD_OUT):
+        assert (heard.voices[7 * index : 7 * index + 7] == spoken[name][0, 0]).all()
+    check_equal(rendered.held_out(), heard)
+    assert len(fakes) == 1

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torchaudio
 from recordings import babble
+from styletts2.models import StyleEncoder
 from torch import Tensor
 
 from voicepack.errors import VoicepackError
@@ -14,6 +15,7 @@ from voicepack.files import read_tensors, write_tensors
 from voicepack.mel import style_mel
 from voicepack.style_encoder import (
     ENCODERS,
+    STYLE_SIZE,
     StyleEncoders,
     build_style_encoder,
     load_style_encoder,
@@ -24,19 +26,45 @@ from voicepack.style_encoder import (
 CLIPS = [babble(1.0), babble(1.7, seed=1)]
 
 
-@pytest.fixture(scope="module")
-def encoders() -> StyleEncoders:
-    """Small encoders whose spectral norm has settled, as it has in trained ones."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        small = StyleEncoders(4, 8).train()
+class Originals:
+    """StyleTTS2's own encoders, spectral norm and all, small and settled as trained ones are."""
+
+    def __init__(self) -> None:
+        self.encoders = {name: StyleEncoder(4, STYLE_SIZE, 8).train() for name in ENCODERS}
         with torch.no_grad():
             for _ in range(15):
-                small(style_mel(CLIPS[0])[None])
-    return small.eval()
+                for encoder in self.encoders.values():
+                    encoder(style_mel(CLIPS[0])[None, None])
+        for encoder in self.encoders.values():
+            encoder.eval()
+
+    @torch.no_grad()
+    def encode(self, clips: list[Tensor]) -> Tensor:
+        return torch.stack(
+            [
+                torch.cat([encoder(style_mel(clip)[None, None])[0] for encoder in self.encoders.values()])
+                for clip in clips
+            ]
+        )
 
 
-def checkpoint(encoders: StyleEncoders, prefix: str = "", **more: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def originals() -> Originals:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Originals()
+
+
+@pytest.fixture(scope="module")
+def encoders(originals: Originals) -> StyleEncoders:
+    """The same encoders as the project holds them."""
+    tensors = {
+        f"{name}.{key}": value for name in ENCODERS for key, value in originals.encoders[name].state_dict().items()
+    }
+    return build_style_encoder(tensors, "")
+
+
+def checkpoint(encoders: Originals | StyleEncoders, prefix: str = "", **more: Any) -> dict[str, Any]:
     """Lay the encoders out as StyleTTS2 saves itself."""
     net = {name: {f"{prefix}{key}": value for key, value in encoders.encoders[name].state_dict().items()}
            for name in ENCODERS}  # fmt: skip
@@ -46,15 +74,17 @@ def checkpoint(encoders: StyleEncoders, prefix: str = "", **more: Any) -> dict[s
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_a_checkpoint_reads_as_it_did_where_it_was_made(encoders: StyleEncoders, tmp_path: Path, prefix: str) -> None:
-    torch.save(checkpoint(encoders, prefix), tmp_path / "epoch.pth")
+def test_a_checkpoint_reads_as_it_did_where_it_was_made(originals: Originals, tmp_path: Path, prefix: str) -> None:
+    torch.save(checkpoint(originals, prefix), tmp_path / "epoch.pth")
     tensors = read_checkpoint(tmp_path / "epoch.pth")
     assert {name.split(".")[0] for name in tensors} == set(ENCODERS)
-    expected = encoders.encode(CLIPS)
-    torch.testing.assert_close(build_style_encoder(tensors, "").encode(CLIPS), expected, rtol=0, atol=1e-6)
+    expected = originals.encode(CLIPS)
+    encoders = build_style_encoder(tensors, "")
+    torch.testing.assert_close(encoders.encode(CLIPS), expected, rtol=0, atol=1e-6)
+    assert not any("weight_orig" in name for name in encoders.state_dict())  # no norm that training would settle anew
 
     file = tmp_path / "encoder.safetensors"
-    write_style_encoder(file, tensors, {"source": "a test"})
+    write_style_encoder(file, encoders, {"source": "a test"})
     loaded = load_style_encoder(file)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())

@@ -23,6 +23,8 @@ from voicepack.rendered_speech import Speech
 from voicepack.style_encoder import StyleEncoders
 from voicepack.voices import relative_errors
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 @dataclass(frozen=True)
 class EncoderTraining:
@@ -135,7 +137,7 @@ def train_encoder(
 
 
 @torch.no_grad()
-def _average(average: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+def _average(average: Tensors, current: Tensors, updates: Tensor | int) -> None:
     """Move the running average on, over about the last 200 steps, or the last tenth while there are fewer."""
     decay = min(0.995, float((1 + updates) / (10 + updates)))
     torch._foreach_lerp_(average, current, 1 - decay)

@@ -20,11 +20,12 @@ from voicepack.audio import from_int16, to_int16
 from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.text import phonemize, sentences
-from voicepack.voices import VoiceSpace, draw_pack, training_voices
+from voicepack.voices import HELD_OUT, VoiceSpace, draw_pack, training_voices
 
 SHARD_CLIPS = 32
 LONGEST = 60  # phonemes in a drawn clip, about 4 s
 _STOCK_CLIPS = 2  # per stock voice, about 5 s each
+HELD_OUT_CLIPS = 7  # per held-out voice: over 30 s
 _HELD_OUT_EVERY = 20  # every twentieth sentence is kept from the encoder
 
 
@@ -67,14 +68,21 @@ class RenderedSpeech:
 
     def stock(self, names: Sequence[str]) -> Speech:
         """Return clips of stock voices speaking sentences held out from the encoder: two per voice, in order."""
-        path = self._folder / "stock.safetensors"
-        state = PartialState()
-        if not path.exists() and state.is_main_process:
-            _write_speech(path, render_stock(self._load_kokoro(), self._packs, _phonemes(held_out=True)))
-        state.wait_for_everyone()
-        speech, every = _read_speech(path), sorted(self._packs)
+        speech, every = self._spoken("stock", self._packs, _STOCK_CLIPS), sorted(self._packs)
         chosen = [every.index(name) * _STOCK_CLIPS + clip for name in names for clip in range(_STOCK_CLIPS)]
         return Speech([speech.audio[index] for index in chosen], speech.voices[chosen])
+
+    def held_out(self) -> Speech:
+        """Return seven clips of every held-out voice, sorted by name, of sentences held out from the encoder."""
+        return self._spoken("held_out", {name: self._packs[name] for name in HELD_OUT}, HELD_OUT_CLIPS)
+
+    def _spoken(self, name: str, packs: Mapping[str, Tensor], clips: int) -> Speech:
+        path = self._folder / f"{name}.safetensors"
+        state = PartialState()
+        if not path.exists() and state.is_main_process:
+            _write_speech(path, render_stock(self._load_kokoro(), packs, _phonemes(held_out=True), clips))
+        state.wait_for_everyone()
+        return _read_speech(path)
 
     def _shard_path(self, shard: int) -> Path:
         return self._folder / f"drawn_{shard:05d}.safetensors"
@@ -103,13 +111,13 @@ def render_drawn(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence
     return Speech(audio, torch.stack(voices))
 
 
-def render_stock(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str]) -> Speech:
-    """Render stock voices, sorted by name, with two sentences each of 60 to 85 phonemes, by KPipeline's row."""
+def render_stock(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str], clips: int) -> Speech:
+    """Render stock voices, sorted by name, with `clips` sentences each of 60 to 85 phonemes, by KPipeline's row."""
     fitting = [text for text in phonemes if 60 <= len(text) <= 85]
     audio, voices = [], []
     for number, (name, pack) in enumerate(tqdm(sorted(packs.items()), "render stock voices")):
-        for clip in range(_STOCK_CLIPS):
-            text = fitting[(number * _STOCK_CLIPS + clip) % len(fitting)]
+        for clip in range(clips):
+            text = fitting[(number * clips + clip) % len(fitting)]
             audio.append(kokoro.render(text, packs[name], seed=clip).cpu())
             voices.append(pack[len(text) - 1, 0])
     return Speech(audio, torch.stack(voices))

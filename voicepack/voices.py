@@ -87,19 +87,25 @@ class VoiceSpace:
 
 
 @dataclass(frozen=True)
-class HalfErrors:
-    """Mean relative error `|read - true| / |true|` of each half of voice vectors."""
+class ByHalf:
+    """A measure of each half of voice vectors."""
 
     acoustic: float
     prosodic: float
 
 
-def relative_errors(read: Tensor, true: Tensor) -> HalfErrors:
-    """Compare `[N, 256]` vectors with the true ones; `read` may be one vector `[1, 256]` for all."""
+def relative_errors(read: Tensor, true: Tensor) -> ByHalf:
+    """Return the mean of `|read - true| / |true|` over `[N, 256]` vectors; `read` may be one `[1, 256]` for all."""
     acoustic, prosodic = (
         float(((read - true)[:, half].norm(dim=1) / true[:, half].norm(dim=1)).mean()) for half in HALVES
     )
-    return HalfErrors(acoustic, prosodic)
+    return ByHalf(acoustic, prosodic)
+
+
+def half_cosines(read: Tensor, true: Tensor) -> ByHalf:
+    """Return the mean cosine of each half of `[N, 256]` vectors with the true ones."""
+    acoustic, prosodic = (float(torch.cosine_similarity(read[:, half], true[:, half]).mean()) for half in HALVES)
+    return ByHalf(acoustic, prosodic)
 
 
 def draw_pack(packs: Mapping[str, Tensor], space: VoiceSpace, generator: torch.Generator) -> Tensor:

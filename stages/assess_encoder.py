@@ -1,0 +1,140 @@
+"""What the encoder is worth: python -m stages.assess_encoder [--speakers FOLDER] [--first FILE]
+
+Reads held-out stock voices, whose voice vectors are known, clean and damaged, at five lengths; and, where FOLDER holds
+datasets of real speakers, tells them apart and enrolls them. Writes metrics/encoder.json, the table behind it and
+prints both as Markdown. Not a stage of the graph, because the graph must run where FOLDER is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stages import places
+from stages.real_speakers import assess_speakers
+from voicepack.constants import SAMPLE_RATE
+from voicepack.damage import damage
+from voicepack.enrollment import Enroller
+from voicepack.errors import VoicepackError
+from voicepack.evaluation import nearest_voice
+from voicepack.files import read_tensors, sha256, write_json, write_table
+from voicepack.kokoro import Kokoro
+from voicepack.likeness import SpeakerEncoder
+from voicepack.quantised import MODEL_FILE
+from voicepack.rendered_speech import HELD_OUT_CLIPS, RenderedSpeech, Speech
+from voicepack.style_encoder import load_style_encoder
+from voicepack.voices import HELD_OUT, ByHalf, half_cosines, relative_errors, training_voices
+
+SECONDS = (1, 2, 5, 10, 30)
+Read = Callable[[Tensor], Tensor]  # audio [samples] to a voice vector [256]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.assess_encoder", description=__doc__)
+    parser.add_argument("--speakers", type=Path, help="a folder of datasets, one per real speaker")
+    parser.add_argument("--first", type=Path, help="the style encoder of another commit, to compare with")
+    arguments = parser.parse_args()
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    enroller = Enroller.load(places.MODELS)
+    weights = sha256(places.KOKORO / MODEL_FILE)
+    speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights).held_out()
+    readers = voice_readers(enroller, packs, arguments.first)
+    rows = [
+        {"method": name, "audio": condition, "seconds": seconds, **errors}
+        for name, read in readers.items()
+        for condition in ("clean", "damaged")
+        for seconds in SECONDS
+        if (errors := measure(read, speech, seconds, damaged=condition == "damaged"))
+    ]
+    write_table(places.METRICS / "encoder_lengths.tsv", rows)
+
+    def at_five_seconds(method: str, condition: str = "clean") -> dict[str, float]:
+        return next(
+            {key: value for key, value in row.items() if isinstance(value, float)}
+            for row in rows
+            if (row["method"], row["audio"], row["seconds"]) == (method, condition, 5)
+        )
+
+    metrics = at_five_seconds("enrolled")
+    for prefix, method, condition in (
+        ("damaged", "enrolled", "damaged"), ("style_encoder", "style encoders", "clean"),
+        ("reader", "statistics reader", "clean"), ("mean_voice", "mean voice", "clean"),
+        ("nearest_stock", "nearest stock voice", "clean"),
+    ):  # fmt: skip
+        metrics |= {f"{prefix}_{name}": value for name, value in at_five_seconds(method, condition).items()}
+    if arguments.speakers:
+        speakers, table = assess_speakers(enroller, arguments.speakers)
+        write_table(places.METRICS / "encoder_speakers.tsv", table)
+        metrics |= speakers
+        print(markdown(table), end="\n\n")
+    write_json(places.METRICS / "encoder.json", metrics)
+    print(markdown(rows), end="\n\n")
+    print(markdown([{"metric": name, "value": value} for name, value in metrics.items()]))
+
+
+def voice_readers(enroller: Enroller, packs: dict[str, Tensor], first: Path | None) -> dict[str, Read]:
+    """Return the ways of guessing a voice vector from audio: ours, its two halves, and the baselines."""
+    others = training_voices(packs)
+    row = 70  # of the sentences that the held-out voices speak
+    mean_voice = torch.stack([pack[row, 0] for pack in others.values()]).mean(0)
+    judge, embeddings = SpeakerEncoder(), read_tensors(places.STOCK_SPEAKERS)[0]
+    candidates = {name: embeddings[name] for name in others}
+    readers: dict[str, Read] = {
+        "enrolled": lambda audio: enroller.read([audio])[0],
+        "style encoders": enroller.read_styles,
+        "statistics reader": enroller.read_statistics,
+        "mean voice": lambda _: mean_voice,
+        "nearest stock voice": lambda audio: others[nearest_voice(candidates, judge.embed(audio))][row, 0],
+    }
+    if first:
+        encoders = load_style_encoder(first)
+        readers["first encoder"] = lambda audio: encoders.encode([audio])[0]
+    return readers
+
+
+def measure(read: Read, speech: Speech, seconds: int, *, damaged: bool) -> dict[str, float]:
+    """Read excerpts of every held-out voice and compare with the truth.
+
+    An excerpt of up to 5 s is the beginning of a clip, one excerpt per clip; a longer one is several clips on end.
+    """
+    read_vectors, true = [], []
+    for voice in range(len(HELD_OUT)):
+        numbers = range(voice * HELD_OUT_CLIPS, (voice + 1) * HELD_OUT_CLIPS)
+        joined = 1 if seconds <= 5 else 2 if seconds <= 10 else HELD_OUT_CLIPS
+        for start in range(0, HELD_OUT_CLIPS - joined + 1, joined):
+            chosen = list(numbers)[start : start + joined]
+            audio = torch.cat([speech.audio[number] for number in chosen])[: seconds * SAMPLE_RATE]
+            if damaged:
+                audio = damage(audio, torch.Generator().manual_seed(chosen[0]))
+            read_vectors.append(read(audio))
+            true.append(speech.voices[chosen].mean(0))
+    vectors, truth = torch.stack(read_vectors), torch.stack(true)
+    errors: ByHalf = relative_errors(vectors, truth)
+    cosines = half_cosines(vectors, truth)
+    return {
+        "acoustic_error": errors.acoustic,
+        "prosodic_error": errors.prosodic,
+        "acoustic_cosine": cosines.acoustic,
+        "prosodic_cosine": cosines.prosodic,
+    }
+
+
+def markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows of one shape as a Markdown table."""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
+    for row in rows:
+        cells = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except VoicepackError as error:
+        sys.exit(f"assess_encoder: {error}")

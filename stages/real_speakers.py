@@ -1,0 +1,131 @@
+"""Real speakers: whether their vectors tell them apart, and whether packs enrolled from their clips sound like them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stages import places
+from stages.prepare import PrepareSettings
+from stages.settings import load_settings
+from voicepack.clips import Clip, prepare_clips
+from voicepack.constants import SAMPLE_RATE
+from voicepack.dataset import read_dataset
+from voicepack.enrollment import Enroller
+from voicepack.evaluation import nearest_voice, reference_embedding
+from voicepack.files import read_tensors
+from voicepack.intelligibility import Transcriber, word_error_rate
+from voicepack.kokoro import Kokoro
+from voicepack.likeness import SpeakerEncoder, cosine, normalised_likeness
+from voicepack.split import split_clips
+from voicepack.text import phonemize, sentences
+from voicepack.verification import consistency, equal_error_rate, retrieval_top1
+
+_SENTENCES = 6
+_ENROLL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A real speaker's clips: those that are enrolled, and those that only set the ceiling."""
+
+    name: str
+    train: list[Clip]
+    held_out: list[Clip]
+
+
+def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[dict[str, object]]]:
+    """Return metrics over all speakers in `folder`, and a row per speaker."""
+    speakers = [read_speaker(path) for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
+    vectors = [enroller.read([clip.audio for clip in [*each.train, *each.held_out]]) for each in speakers]
+    styles = [
+        torch.stack([enroller.read_styles(clip.audio) for clip in [*each.train, *each.held_out]]) for each in speakers
+    ]
+    mean_voice = enroller.reader.centre
+    centred = [each - mean_voice for each in vectors]
+    metrics = {
+        "retrieval_top1": retrieval_top1(centred),
+        "equal_error_rate": equal_error_rate(centred),
+        "consistency": consistency(vectors),
+        "style_encoder_retrieval_top1": retrieval_top1([each - mean_voice for each in styles]),
+        "style_encoder_equal_error_rate": equal_error_rate([each - mean_voice for each in styles]),
+        "style_encoder_consistency": consistency(styles),
+    }
+    rows = enroll_speakers(enroller, speakers)
+    for name in ("likeness_normalised", "wer", "wer_stock"):
+        metrics[f"enrolled_{name}"] = sum(float(str(row[name])) for row in rows) / len(rows)
+    return metrics, rows
+
+
+def read_speaker(folder: Path) -> Speaker:
+    """Prepare and split a dataset as the pipeline does."""
+    settings = load_settings("prepare", PrepareSettings)
+    dataset = read_dataset(folder)
+    clips, _ = prepare_clips(
+        dataset.train,
+        language=settings.language,
+        level_db=settings.level_db,
+        min_seconds=settings.min_seconds,
+        max_seconds=settings.max_seconds,
+    )
+    return Speaker(folder.name, *split_clips(clips, [], fraction=settings.held_out_fraction, seed=settings.seed))
+
+
+def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[dict[str, object]]:
+    """Enroll every speaker and hear the packs beside the nearest stock voices, on the same sentences."""
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    embeddings, _ = read_tensors(places.STOCK_SPEAKERS)
+    kokoro, judge, transcriber = Kokoro(places.KOKORO), SpeakerEncoder(), Transcriber()
+    texts = [text for text in sentences("evaluation") if 25 <= len(phonemize(text)) <= 80][:_SENTENCES]
+    stock: dict[str, tuple[list[Tensor], float]] = {}
+
+    def hear(pack: Tensor) -> tuple[list[Tensor], float]:
+        renders = [kokoro.render(phonemize(text), pack) for text in texts]
+        errors = word_error_rate(texts, [transcriber.transcribe(render) for render in renders])
+        return [judge.embed(render) for render in renders], errors
+
+    rows: list[dict[str, object]] = []
+    for speaker in tqdm(speakers, "enroll"):
+        reference = reference_embedding(judge, speaker.train)
+        nearest = nearest_voice(embeddings, reference)
+        if nearest not in stock:
+            stock[nearest] = hear(packs[nearest])
+        clips = list(first_seconds(speaker.train, _ENROLL_SECONDS))
+        enrolled, wer = hear(enroller.enroll(clips))
+        floor_embeddings, floor_wer = stock[nearest]
+        likeness, floor = (_mean([cosine(each, reference) for each in heard]) for heard in (enrolled, floor_embeddings))
+        ceiling = _mean([cosine(judge.embed(clip.audio), reference) for clip in speaker.held_out])
+        rows.append(
+            {
+                "speaker": speaker.name,
+                "seconds": sum(map(len, clips)) / SAMPLE_RATE,
+                "nearest": nearest,
+                "likeness": likeness,
+                "likeness_floor": floor,
+                "likeness_ceiling": ceiling,
+                "likeness_normalised": normalised_likeness(likeness, floor, ceiling),
+                "wer": wer,
+                "wer_stock": floor_wer,
+            }
+        )
+    return rows
+
+
+def first_seconds(clips: Sequence[Clip], seconds: float) -> list[Tensor]:
+    """Return the first clips, about `seconds` of them, at least one."""
+    chosen: list[Tensor] = []
+    for clip in clips:
+        if chosen and sum(map(len, chosen)) + len(clip.audio) > seconds * SAMPLE_RATE:
+            break
+        chosen.append(clip.audio)
+    return chosen
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -1,0 +1,135 @@
+"""Enrolment: from recordings to a pack, as a function and as a command."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MODELS
+from recordings import babble, real_speech
+from torch import Tensor
+
+from voicepack.audio import write_audio
+from voicepack.command import main
+from voicepack.enrollment import Enroller, cut, enroll, read_recording
+from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.pack import load_pack
+from voicepack.text import phonemize
+from voicepack.voices import ByHalf, relative_errors
+
+
+@pytest.fixture(scope="module")
+def enroller(stock_packs: dict[str, Tensor]) -> Enroller:
+    """What the project ships; the fixture of the packs skips where `dvc repro weights` has not run."""
+    return Enroller.load(MODELS)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    write_audio(tmp_path / "clip.wav", babble(2.0))
+    return tmp_path / "clip.wav"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5.0, 5.1, 31.0])
+def test_pieces_are_equal_and_nothing_is_lost(seconds: float) -> None:
+    clip = babble(seconds)
+    pieces = cut(clip)
+    assert torch.equal(torch.cat(pieces), clip)
+    assert max(map(len, pieces)) <= 5 * 24_000
+    assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
+
+
+def test_a_pack_is_made_and_any_order_of_clips_gives_the_same(enroller: Enroller) -> None:
+    clips = [babble(2.0), babble(7.0, seed=1)]
+    pack = enroller.enroll(clips)
+    assert pack.shape == (510, 1, 256)
+    assert pack.isfinite().all()
+    torch.testing.assert_close(enroller.enroll(clips[::-1]), pack, rtol=0, atol=1e-5)
+
+
+def test_a_clip_counts_by_its_length(enroller: Enroller) -> None:
+    short, long = babble(1.0), babble(9.0, seed=1)
+    one, other = enroller.read([short, long])
+    torch.testing.assert_close(
+        enroller.enroll([short, long]), enroller.rows.expand(0.1 * one + 0.9 * other), rtol=0, atol=1e-5
+    )
+
+
+def test_the_command_leaves_what_the_function_returns(
+    enroller: Enroller, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["enroll", str(clip), str(clip), "--out", str(tmp_path / "my.pt"), "--models", str(MODELS)])
+    assert torch.equal(load_pack(tmp_path / "my.pt"), enroll([clip, clip], MODELS))
+    about = read_tensors(tmp_path / "my.safetensors")[1]
+    assert len(about["recordings_sha256"].split()) == 2
+    assert (tmp_path / "my.npz").exists()
+    out = capsys.readouterr().out
+    assert out.startswith(f"{tmp_path / 'my.pt'}: a pack from ")
+    assert out.count("\n") == 1
+
+
+def check_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["enroll", *arguments])
+    message = str(stopped.value.code)
+    assert message.startswith("voicepack: ")
+    assert said in message
+    assert "\n" not in message
+    assert capsys.readouterr().out == ""
+
+
+def test_bad_recordings_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_audio(tmp_path / "short.wav", babble(0.6))
+    write_audio(tmp_path / "silent.wav", torch.zeros(48_000))
+    (tmp_path / "text.wav").write_text("not audio")
+    out = ["--out", str(tmp_path / "my.pt"), "--models", str(MODELS)]
+    for name, said in (
+        ("none.wav", "no such file"), ("short.wav", "s are needed"),
+        ("silent.wav", "no speech"), ("text.wav", "not an audio"),
+    ):  # fmt: skip
+        check_one_line([str(tmp_path / name), *out], said, capsys)
+    assert not (tmp_path / "my.pt").exists()
+
+
+def test_a_pack_is_called_pt(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_one_line([str(clip), "--out", str(tmp_path / "my.bin")], "ends in .pt", capsys)
+
+
+def test_missing_networks_are_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--out", str(tmp_path / "my.pt"), "--models", str(tmp_path)]
+    check_one_line([str(clip), *out], "stock_voices.safetensors", capsys)
+
+
+def test_a_recording_is_brought_to_one_level(tmp_path: Path) -> None:
+    audio = babble(3.0)
+    for gain in (0.1, 1.0):
+        write_audio(tmp_path / f"{gain}.wav", gain * audio)
+    quiet, loud = (read_recording(tmp_path / f"{gain}.wav") for gain in (0.1, 1.0))
+    assert float(quiet.std()) == pytest.approx(float(loud.std()), rel=0.02)
+    with pytest.raises(VoicepackError, match="no such file"):
+        read_recording(tmp_path / "none.wav")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bf_emma", "am_michael"])
+def test_a_held_out_voice_is_read_better_than_by_the_mean_voice(
+    name: str, enroller: Enroller, kokoro: Kokoro, stock_packs: dict[str, Tensor]
+) -> None:
+    phonemes = phonemize("The committee will announce its decision on the new bridge before the end of the month.")
+    audio = kokoro.render(phonemes, stock_packs[name])
+    true = stock_packs[name][len(phonemes) - 1]
+    found: ByHalf = relative_errors(enroller.read([audio]), true)
+    mean: ByHalf = relative_errors(enroller.reader.centre[None], true)
+    assert found.acoustic < 0.9 * mean.acoustic
+    assert found.prosodic < mean.prosodic
+
+
+@pytest.mark.slow
+def test_real_speakers_are_told_apart(enroller: Enroller) -> None:
+    speakers = [[read_recording(path) for path in real_speech(name)[:4]] for name in ("libritts_908", "vctk_p228")]
+    vectors = [enroller.read(clips) - enroller.reader.centre for clips in speakers]
+    centres = torch.stack([each.mean(0) for each in vectors])
+    for own, each in enumerate(vectors):
+        nearest = torch.cosine_similarity(each[:, None], centres[None], dim=2).argmax(1)
+        assert (nearest == own).all()

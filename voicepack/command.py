@@ -1,0 +1,54 @@
+"""The command `voicepack`: enroll CLIP… --out my.pt"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from voicepack.errors import VoicepackError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; errors that the user can mend end it with one line and exit code 1."""
+    parser = argparse.ArgumentParser(prog="voicepack", description="Voice packs for Kokoro-82M from recordings.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    enroll = commands.add_parser("enroll", help="make a pack from recordings of one speaker, without training")
+    enroll.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="a recording of a second or more")
+    enroll.add_argument("--out", required=True, type=Path, metavar="my.pt", help="the pack; beside it the same as"
+                        " .safetensors with metadata and as .npz for kokoro-onnx")  # fmt: skip
+    enroll.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="default: %(default)s")
+    parsed = parser.parse_args(arguments)
+    try:
+        run_enroll(parsed.clips, parsed.out, parsed.models)
+    except VoicepackError as error:
+        sys.exit(f"voicepack: {error}")
+
+
+def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
+    """Enroll and save. Raises VoicepackError if a clip, a network or the name of the pack is unfit."""
+    if out.suffix != ".pt":
+        raise VoicepackError(f"--out {out}: a pack's name ends in .pt, because Kokoro looks for that.")
+
+    from voicepack.constants import SAMPLE_RATE
+    from voicepack.enrollment import Enroller, read_recording
+    from voicepack.files import sha256
+    from voicepack.pack import VoicePack
+
+    recordings = [read_recording(clip) for clip in clips]
+    pack = Enroller.load(models).enroll(recordings)
+    about = {
+        "name": out.stem,
+        "made_by": "enrolment, without training",
+        "recordings_sha256": " ".join(map(sha256, clips)),
+        "style_encoder_sha256": sha256(models / "style_encoder.safetensors"),
+        "reader_sha256": sha256(models / "reader.safetensors"),
+    }
+    VoicePack(pack, about).save(out.with_suffix(""))
+    seconds = sum(map(len, recordings)) / SAMPLE_RATE
+    print(f"{out}: a pack from {seconds:.1f} s of speech in {len(clips)} clips")
+
+
+if __name__ == "__main__":
+    main()
