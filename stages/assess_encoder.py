@@ -21,13 +21,13 @@ from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
-from voicepack.evaluation import nearest_voice
 from voicepack.files import read_tensors, sha256, write_json, write_table
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder
+from voicepack.likeness import SpeakerEncoder, nearest_voice
 from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import HELD_OUT_CLIPS, RenderedSpeech, Speech
 from voicepack.style_encoder import load_style_encoder
+from voicepack.voice_reader import VoiceReader
 from voicepack.voices import HELD_OUT, ByHalf, half_cosines, relative_errors, training_voices
 
 SECONDS = (1, 2, 5, 10, 30)
@@ -43,7 +43,7 @@ def main() -> None:
     enroller = Enroller.load(places.MODELS)
     weights = sha256(places.KOKORO / MODEL_FILE)
     speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights).held_out()
-    readers = voice_readers(enroller, packs, arguments.first)
+    readers = voice_readers(enroller.voices, packs, arguments.first)
     rows = [
         {"method": name, "audio": condition, "seconds": seconds, **errors}
         for name, read in readers.items()
@@ -60,12 +60,14 @@ def main() -> None:
             if (row["method"], row["audio"], row["seconds"]) == (method, condition, 5)
         )
 
-    metrics = at_five_seconds("enrolled")
+    metrics = at_five_seconds("both readers")
     for prefix, method, condition in (
-        ("damaged", "enrolled", "damaged"), ("style_encoder", "style encoders", "clean"),
+        ("damaged", "both readers", "damaged"), ("style_encoder", "style encoders", "clean"),
         ("reader", "statistics reader", "clean"), ("mean_voice", "mean voice", "clean"),
-        ("nearest_stock", "nearest stock voice", "clean"),
+        ("nearest_stock", "nearest stock voice", "clean"), ("first_encoder", "first encoder", "clean"),
     ):  # fmt: skip
+        if method not in readers:
+            continue
         metrics |= {f"{prefix}_{name}": value for name, value in at_five_seconds(method, condition).items()}
     if arguments.speakers:
         speakers, table = assess_speakers(enroller, arguments.speakers)
@@ -77,7 +79,7 @@ def main() -> None:
     print(markdown([{"metric": name, "value": value} for name, value in metrics.items()]))
 
 
-def voice_readers(enroller: Enroller, packs: dict[str, Tensor], first: Path | None) -> dict[str, Read]:
+def voice_readers(reader: VoiceReader, packs: dict[str, Tensor], first: Path | None) -> dict[str, Read]:
     """Return the ways of guessing a voice vector from audio: ours, its two halves, and the baselines."""
     others = training_voices(packs)
     row = 70  # of the sentences that the held-out voices speak
@@ -85,9 +87,9 @@ def voice_readers(enroller: Enroller, packs: dict[str, Tensor], first: Path | No
     judge, embeddings = SpeakerEncoder(), read_tensors(places.STOCK_SPEAKERS)[0]
     candidates = {name: embeddings[name] for name in others}
     readers: dict[str, Read] = {
-        "enrolled": lambda audio: enroller.read([audio])[0],
-        "style encoders": enroller.read_styles,
-        "statistics reader": enroller.read_statistics,
+        "both readers": reader.read,
+        "style encoders": reader.read_style,
+        "statistics reader": reader.read_statistics,
         "mean voice": lambda _: mean_voice,
         "nearest stock voice": lambda audio: others[nearest_voice(candidates, judge.embed(audio))][row, 0],
     }

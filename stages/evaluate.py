@@ -12,11 +12,11 @@ from stages.stage import running
 from stages.voice import load_voice
 from voicepack.audio import write_audio
 from voicepack.clips import read_clips
-from voicepack.evaluation import evaluate, nearest_voice, reference_embedding
+from voicepack.evaluation import evaluate, reference_embedding
 from voicepack.files import read_tensors, write_json, write_table
 from voicepack.intelligibility import Transcriber
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder
+from voicepack.likeness import SpeakerEncoder, nearest_voice
 from voicepack.pack import load_pack
 from voicepack.rows import base_vector
 from voicepack.text import phonemize

@@ -1,4 +1,4 @@
-"""Style vectors of a voice's training clips, their mean, and the voice vector that enrolment reads."""
+"""Style vectors of a voice's training clips, their mean, and the voice vector that both readers read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from stages import places
 from stages.stage import running
 from voicepack.clips import read_clips
-from voicepack.enrollment import Enroller
 from voicepack.files import write_tensors
+from voicepack.voice_reader import VoiceReader
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ def main() -> None:
         order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(stage.settings.seed))
         chosen = sorted(order[: stage.settings.max_style_samples].tolist())
         audio = [clips[index].audio for index in chosen]
-        enroller = Enroller.load(places.MODELS)
-        styles = enroller.encoders.encode(audio)
-        tensors = {"styles": styles, "mean": styles.mean(0), "enrolled": enroller.voice(audio)}
+        reader = VoiceReader.load(places.MODELS)
+        styles = reader.encoders.encode(audio)
+        tensors = {"styles": styles, "mean": styles.mean(0), "voice": reader.voice(audio)}
         write_tensors(places.styles(stage.voice), tensors)
         spread = (styles - styles.mean(0)).norm(dim=1).mean() / styles.mean(0).norm()
         stage.run.log_metrics({"style_samples": len(styles), "style_spread": float(spread)})

@@ -18,11 +18,11 @@ from voicepack.clips import Clip, prepare_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import read_dataset
 from voicepack.enrollment import Enroller
-from voicepack.evaluation import nearest_voice, reference_embedding
+from voicepack.evaluation import reference_embedding
 from voicepack.files import read_tensors
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, cosine, normalised_likeness
+from voicepack.likeness import SpeakerEncoder, cosine, nearest_voice, normalised_likeness
 from voicepack.split import split_clips
 from voicepack.text import phonemize, sentences
 from voicepack.verification import consistency, equal_error_rate, retrieval_top1
@@ -43,11 +43,11 @@ class Speaker:
 def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[dict[str, object]]]:
     """Return metrics over all speakers in `folder`, and a row per speaker."""
     speakers = [read_speaker(path) for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
-    vectors = [enroller.read([clip.audio for clip in [*each.train, *each.held_out]]) for each in speakers]
-    styles = [
-        torch.stack([enroller.read_styles(clip.audio) for clip in [*each.train, *each.held_out]]) for each in speakers
-    ]
-    mean_voice = enroller.reader.centre
+    reader, mean_voice = enroller.voices, enroller.voices.mean_voice
+    clips = [[clip.audio for clip in [*each.train, *each.held_out]] for each in speakers]
+    styles = [torch.stack([reader.read_style(clip) for clip in each]) for each in clips]
+    statistics = [torch.stack([reader.read_statistics(clip) for clip in each]) for each in clips]
+    vectors = [(style + statistic) / 2 for style, statistic in zip(styles, statistics, strict=True)]
     centred = [each - mean_voice for each in vectors]
     metrics = {
         "retrieval_top1": retrieval_top1(centred),
@@ -58,7 +58,7 @@ def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float],
         "style_encoder_consistency": consistency(styles),
     }
     rows = enroll_speakers(enroller, speakers)
-    for name in ("likeness_normalised", "wer", "wer_stock"):
+    for name in ("likeness_normalised", "reading_normalised", "wer", "wer_stock"):
         metrics[f"enrolled_{name}"] = sum(float(str(row[name])) for row in rows) / len(rows)
     return metrics, rows
 
@@ -98,8 +98,11 @@ def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[dic
             stock[nearest] = hear(packs[nearest])
         clips = list(first_seconds(speaker.train, _ENROLL_SECONDS))
         enrolled, wer = hear(enroller.enroll(clips))
+        read, _ = hear(enroller.read_pack(clips))
         floor_embeddings, floor_wer = stock[nearest]
-        likeness, floor = (_mean([cosine(each, reference) for each in heard]) for heard in (enrolled, floor_embeddings))
+        likeness, reading, floor = (
+            _mean([cosine(each, reference) for each in heard]) for heard in (enrolled, read, floor_embeddings)
+        )
         ceiling = _mean([cosine(judge.embed(clip.audio), reference) for clip in speaker.held_out])
         rows.append(
             {
@@ -110,6 +113,7 @@ def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[dic
                 "likeness_floor": floor,
                 "likeness_ceiling": ceiling,
                 "likeness_normalised": normalised_likeness(likeness, floor, ceiling),
+                "reading_normalised": normalised_likeness(reading, floor, ceiling),
                 "wer": wer,
                 "wer_stock": floor_wer,
             }

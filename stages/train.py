@@ -47,7 +47,7 @@ def main() -> None:
 
         candidates = [projection(styles["mean"][None])[0].detach()]
         candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
-        candidates.append(styles["enrolled"])
+        candidates.append(styles["voice"])
         voices = torch.stack(candidates).to(kokoro.device)
         aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
         losses = VoiceLosses(kokoro, VoiceSpace.fit(packs).to(kokoro.device))

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from voicepack.audio import write_audio
 from voicepack.command import main
-from voicepack.enrollment import Enroller, cut, enroll, read_recording
+from voicepack.enrollment import Enroller, enroll, read_recording
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
 from voicepack.text import phonemize
+from voicepack.voice_reader import cut
 from voicepack.voices import ByHalf, relative_errors
 
 
@@ -50,10 +51,8 @@ def test_a_pack_is_made_and_any_order_of_clips_gives_the_same(enroller: Enroller
 
 def test_a_clip_counts_by_its_length(enroller: Enroller) -> None:
     short, long = babble(1.0), babble(9.0, seed=1)
-    one, other = enroller.read([short, long])
-    torch.testing.assert_close(
-        enroller.enroll([short, long]), enroller.rows.expand(0.1 * one + 0.9 * other), rtol=0, atol=1e-5
-    )
+    one, other = map(enroller.voices.read, (short, long))
+    torch.testing.assert_close(enroller.voices.voice([short, long]), 0.1 * one + 0.9 * other, rtol=0, atol=1e-5)
 
 
 def test_the_command_leaves_what_the_function_returns(
@@ -119,8 +118,8 @@ def test_a_held_out_voice_is_read_better_than_by_the_mean_voice(
     phonemes = phonemize("The committee will announce its decision on the new bridge before the end of the month.")
     audio = kokoro.render(phonemes, stock_packs[name])
     true = stock_packs[name][len(phonemes) - 1]
-    found: ByHalf = relative_errors(enroller.read([audio]), true)
-    mean: ByHalf = relative_errors(enroller.reader.centre[None], true)
+    found: ByHalf = relative_errors(enroller.voices.read(audio)[None], true)
+    mean: ByHalf = relative_errors(enroller.voices.mean_voice[None], true)
     assert found.acoustic < 0.9 * mean.acoustic
     assert found.prosodic < mean.prosodic
 
@@ -128,7 +127,8 @@ def test_a_held_out_voice_is_read_better_than_by_the_mean_voice(
 @pytest.mark.slow
 def test_real_speakers_are_told_apart(enroller: Enroller) -> None:
     speakers = [[read_recording(path) for path in real_speech(name)[:4]] for name in ("libritts_908", "vctk_p228")]
-    vectors = [enroller.read(clips) - enroller.reader.centre for clips in speakers]
+    reader = enroller.voices
+    vectors = [torch.stack([reader.read(clip) for clip in clips]) - reader.mean_voice for clips in speakers]
     centres = torch.stack([each.mean(0) for each in vectors])
     for own, each in enumerate(vectors):
         nearest = torch.cosine_similarity(each[:, None], centres[None], dim=2).argmax(1)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from voicepack.clips import Clip
-from voicepack.evaluation import Evaluation, evaluate, nearest_voice, reference_embedding
+from voicepack.evaluation import Evaluation, evaluate, reference_embedding
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder
+from voicepack.likeness import SpeakerEncoder, nearest_voice
 from voicepack.text import phonemize
 
 TEXTS = ("The old clock in the hall had stopped at noon.", "Nobody remembered to bring the paper lanterns.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,8 +37,11 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
     from voicepack.files import sha256
     from voicepack.pack import VoicePack
 
+    enroller = Enroller.load(models)
+    started = time.perf_counter()
     recordings = [read_recording(clip) for clip in clips]
-    pack = Enroller.load(models).enroll(recordings)
+    pack = enroller.enroll(recordings)
+    took = time.perf_counter() - started
     about = {
         "name": out.stem,
         "made_by": "enrolment, without training",
@@ -47,7 +51,7 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
     }
     VoicePack(pack, about).save(out.with_suffix(""))
     seconds = sum(map(len, recordings)) / SAMPLE_RATE
-    print(f"{out}: a pack from {seconds:.1f} s of speech in {len(clips)} clips")
+    print(f"{out}: a pack from {seconds:.1f} s of speech in {len(clips)} clips, made in {took:.1f} s")
 
 
 if __name__ == "__main__":

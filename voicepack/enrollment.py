@@ -1,12 +1,13 @@
 """A voice pack from recordings, without training.
 
 Two readers hear every recording, the style encoders and the statistics reader, and err differently: a voice is the
-mean of what they read, over all recordings. The row curve makes a pack of it.
+mean of what they read, over all recordings. The pack lies half-way between that voice and the stock voice that sounds
+most like the recordings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,57 +18,49 @@ from voicepack.audio import read_audio, set_level, speech_level, trim_silence
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
-from voicepack.reader import StatisticsReader
+from voicepack.likeness import SpeakerEncoder, nearest_voice, speaker_embedding
 from voicepack.rows import RowCurve
-from voicepack.statistics import voice_statistics
-from voicepack.style_encoder import SHORTEST_SECONDS, StyleEncoders, load_style_encoder
+from voicepack.voice_reader import VoiceReader
 
-_LONGEST_PIECE = 5.0  # seconds; the readers were trained on clips of 1.5 to 4.5 s
+# What is read least squares has drawn towards the mean voice: half as far from it as stock voices are.
+_SHARPENING = 1.4
+_STOCK_SHARE = 0.5
 _LEVEL_DB = -24.0  # of the speech, at which Kokoro's stock voices speak
 _SILENCE_DB = -60.0
+_SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Enroller:
-    """Makes packs from clips, float `[samples]` at 24 kHz each, a second or longer."""
+    """Makes packs from clips of one speaker, float `[samples]` at 24 kHz each, a second or longer."""
 
-    encoders: StyleEncoders
-    reader: StatisticsReader
+    voices: VoiceReader
     rows: RowCurve
+    stock_packs: Mapping[str, Tensor]
+    stock_speakers: Mapping[str, Tensor]  # speaker embeddings by name
+    speaker_encoder: SpeakerEncoder
 
     @classmethod
     def load(cls, models: Path = Path("models")) -> Enroller:
         """Load the networks from the project's `models` folder. Raises VoicepackError if one is missing."""
         packs, _ = read_tensors(models / "stock_voices.safetensors")
-        encoders = load_style_encoder(models / "style_encoder.safetensors")
-        return cls(encoders, StatisticsReader.load(models / "reader.safetensors"), RowCurve.fit(packs.values()))
-
-    def read(self, clips: Sequence[Tensor]) -> Tensor:
-        """Read each clip to a voice vector, `[N, 256]`. Raises VoicepackError for a clip shorter than a second."""
-        return torch.stack([(self.read_styles(clip) + self.read_statistics(clip)) / 2 for clip in clips])
-
-    def voice(self, clips: Sequence[Tensor]) -> Tensor:
-        """Read clips of one speaker to a voice vector `[256]`. A clip counts by its length."""
-        lengths = torch.tensor([float(len(clip)) for clip in clips])
-        return (lengths / lengths.sum()) @ self.read(clips)
+        speakers, _ = read_tensors(models / "stock_speakers.safetensors")
+        return cls(VoiceReader.load(models), RowCurve.fit(packs.values()), packs, speakers, SpeakerEncoder())
 
     def enroll(self, clips: Sequence[Tensor]) -> Tensor:
-        """Make a pack `[510, 1, 256]` from clips of one speaker."""
-        return self.rows.expand(self.voice(clips))
+        """Make a pack `[510, 1, 256]`.
 
-    def read_styles(self, clip: Tensor) -> Tensor:
-        """Read a clip `[samples]` with the style encoders alone, `[256]`."""
-        return self.encoders.encode(cut(clip)).mean(0)
+        The stock voice is chosen by the speaker encoder that also judges likeness. The floor of that measure is this
+        very voice, so what an enrolled pack has above the floor is what was read.
+        """
+        embedding = speaker_embedding([self.speaker_encoder.embed(clip) for clip in clips])
+        stock = self.stock_packs[nearest_voice(self.stock_speakers, embedding)]
+        return torch.lerp(self.read_pack(clips), stock, _STOCK_SHARE)
 
-    def read_statistics(self, clip: Tensor) -> Tensor:
-        """Read a clip `[samples]` with the statistics reader alone, `[256]`."""
-        return self.reader.read(torch.stack([voice_statistics(piece) for piece in cut(clip)])).mean(0)
-
-
-def cut(clip: Tensor) -> list[Tensor]:
-    """Cut a clip `[samples]` into equal pieces of at most 5 s, so that memory does not grow with its length."""
-    count = max(-(-len(clip) // int(_LONGEST_PIECE * SAMPLE_RATE)), 1)
-    return list(clip.tensor_split(count))
+    def read_pack(self, clips: Sequence[Tensor]) -> Tensor:
+        """Make a pack `[510, 1, 256]` of what is read alone, without a stock voice."""
+        mean_voice = self.voices.mean_voice
+        return self.rows.expand(torch.lerp(mean_voice, self.voices.voice(clips), _SHARPENING))
 
 
 def read_recording(path: Path) -> Tensor:
@@ -79,9 +72,9 @@ def read_recording(path: Path) -> Tensor:
     if not len(audio) or not audio.isfinite().all() or speech_level(audio) < _SILENCE_DB:
         raise VoicepackError(f"{path}: no speech in it. Leave it out, or record it again.")
     speech = trim_silence(audio)
-    if len(speech) < SHORTEST_SECONDS * SAMPLE_RATE:
+    if len(speech) < _SHORTEST_SECONDS * SAMPLE_RATE:
         raise VoicepackError(
-            f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {SHORTEST_SECONDS:g} s are needed. Record more."
+            f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {_SHORTEST_SECONDS:g} s are needed. Record more."
         )
     return set_level(speech, _LEVEL_DB)
 

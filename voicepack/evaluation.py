@@ -6,7 +6,7 @@ Floor: the stock voice that the judge finds nearest. Ceiling: other real clips o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,11 +42,6 @@ class Evaluation:
     metrics: dict[str, float]
     sentences: list[Sentence]
     renders: dict[tuple[str, str], Tensor]
-
-
-def nearest_voice(speakers: Mapping[str, Tensor], reference: Tensor) -> str:
-    """Return the stock voice whose speaker embedding `[256]` is nearest to the reference `[256]`."""
-    return max(sorted(speakers), key=lambda name: cosine(speakers[name], reference))
 
 
 def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:

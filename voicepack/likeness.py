@@ -9,7 +9,7 @@ floor, the stock voice nearest to the speaker, and a ceiling, other real clips o
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -60,6 +60,11 @@ def cosine(a: Tensor, b: Tensor) -> float:
 def speaker_embedding(embeddings: Sequence[Tensor]) -> Tensor:
     """Return the embedding of a speaker `[256]`: the mean of those of his clips, brought back to unit length."""
     return torch.nn.functional.normalize(torch.stack(list(embeddings)).mean(0), dim=0)
+
+
+def nearest_voice(speakers: Mapping[str, Tensor], reference: Tensor) -> str:
+    """Return the stock voice whose speaker embedding `[256]` is nearest to the reference `[256]`."""
+    return max(sorted(speakers), key=lambda name: cosine(speakers[name], reference))
 
 
 def normalised_likeness(value: float, floor: float, ceiling: float) -> float:
