@@ -44,31 +44,26 @@ def main() -> None:
     weights = sha256(places.KOKORO / MODEL_FILE)
     speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights).held_out()
     readers = voice_readers(enroller.voices, packs, arguments.first)
-    rows = [
-        {"method": name, "audio": condition, "seconds": seconds, **errors}
-        for name, read in readers.items()
+    measured = {
+        (method, condition, seconds): measure(read, speech, seconds, damaged=condition == "damaged")
+        for method, read in readers.items()
         for condition in ("clean", "damaged")
         for seconds in SECONDS
-        if (errors := measure(read, speech, seconds, damaged=condition == "damaged"))
+    }
+    rows = [
+        {"method": method, "audio": condition, "seconds": seconds, **errors}
+        for (method, condition, seconds), errors in measured.items()
     ]
     write_table(places.METRICS / "encoder_lengths.tsv", rows)
 
-    def at_five_seconds(method: str, condition: str = "clean") -> dict[str, float]:
-        return next(
-            {key: value for key, value in row.items() if isinstance(value, float)}
-            for row in rows
-            if (row["method"], row["audio"], row["seconds"]) == (method, condition, 5)
-        )
-
-    metrics = at_five_seconds("both readers")
+    metrics = measured["both readers", "clean", 5]
     for prefix, method, condition in (
         ("damaged", "both readers", "damaged"), ("style_encoder", "style encoders", "clean"),
         ("reader", "statistics reader", "clean"), ("mean_voice", "mean voice", "clean"),
         ("nearest_stock", "nearest stock voice", "clean"), ("first_encoder", "first encoder", "clean"),
     ):  # fmt: skip
-        if method not in readers:
-            continue
-        metrics |= {f"{prefix}_{name}": value for name, value in at_five_seconds(method, condition).items()}
+        if method in readers:
+            metrics |= {f"{prefix}_{name}": value for name, value in measured[method, condition, 5].items()}
     if arguments.speakers:
         speakers, table = assess_speakers(enroller, arguments.speakers)
         write_table(places.METRICS / "encoder_speakers.tsv", table)
