@@ -26,6 +26,7 @@ from voicepack.likeness import SpeakerEncoder, cosine, nearest_voice, normalised
 from voicepack.split import split_clips
 from voicepack.text import phonemize, sentences
 from voicepack.verification import consistency, equal_error_rate, retrieval_top1
+from voicepack.voice_reader import blend
 
 _SENTENCES = 6
 _ENROLL_SECONDS = 30.0
@@ -47,7 +48,7 @@ def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float],
     clips = [[clip.audio for clip in [*each.train, *each.held_out]] for each in speakers]
     styles = [torch.stack([reader.read_style(clip) for clip in each]) for each in clips]
     statistics = [torch.stack([reader.read_statistics(clip) for clip in each]) for each in clips]
-    vectors = [(style + statistic) / 2 for style, statistic in zip(styles, statistics, strict=True)]
+    vectors = [blend(*each) for each in zip(styles, statistics, strict=True)]
     centred = [each - mean_voice for each in vectors]
     metrics = {
         "retrieval_top1": retrieval_top1(centred),

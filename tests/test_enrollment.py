@@ -15,8 +15,10 @@ from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
+from voicepack.projection import load_projection
+from voicepack.style_encoder import write_style_encoder
 from voicepack.text import phonemize
-from voicepack.voice_reader import cut
+from voicepack.voice_reader import VoiceReader, cut
 from voicepack.voices import ByHalf, relative_errors
 
 
@@ -108,6 +110,18 @@ def test_a_recording_is_brought_to_one_level(tmp_path: Path) -> None:
     assert float(quiet.std()) == pytest.approx(float(loud.std()), rel=0.02)
     with pytest.raises(VoicepackError, match="no such file"):
         read_recording(tmp_path / "none.wav")
+
+
+def test_styles_of_a_foreign_encoder_go_through_the_projection(enroller: Enroller, tmp_path: Path) -> None:
+    for name in ("prior", "reader"):
+        (tmp_path / f"{name}.safetensors").symlink_to(MODELS / f"{name}.safetensors")
+    write_style_encoder(tmp_path / "style_encoder.safetensors", enroller.voices.encoders, {"source": "elsewhere"})
+    clip = babble(3.0)
+    style = enroller.voices.encoders.encode([clip])
+    assert torch.equal(enroller.voices.read_style(clip), style[0])
+    foreign = VoiceReader.load(tmp_path).read_style(clip)
+    torch.testing.assert_close(foreign, load_projection(MODELS / "prior.safetensors")(style)[0], rtol=0, atol=1e-3)
+    assert not torch.allclose(foreign, style[0], atol=1e-2)
 
 
 @pytest.mark.slow

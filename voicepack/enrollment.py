@@ -1,8 +1,8 @@
 """A voice pack from recordings, without training.
 
-Two readers hear every recording, the style encoders and the statistics reader, and err differently: a voice is the
-mean of what they read, over all recordings. The pack lies half-way between that voice and the stock voice that sounds
-most like the recordings.
+Two readers hear every recording, the style encoders and the statistics reader, and err differently: a voice is a
+weighted mean of what they read, over all recordings. The pack lies half-way between that voice and the stock voice
+that sounds most like the recordings.
 """
 
 from __future__ import annotations
