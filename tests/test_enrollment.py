@@ -19,7 +19,7 @@ from voicepack.projection import load_projection
 from voicepack.style_encoder import write_style_encoder
 from voicepack.text import phonemize
 from voicepack.voice_reader import VoiceReader, cut
-from voicepack.voices import ByHalf, relative_errors
+from voicepack.voices import HELD_OUT, relative_errors
 
 
 @pytest.fixture(scope="module")
@@ -125,17 +125,15 @@ def test_styles_of_a_foreign_encoder_go_through_the_projection(enroller: Enrolle
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["bf_emma", "am_michael"])
-def test_a_held_out_voice_is_read_better_than_by_the_mean_voice(
-    name: str, enroller: Enroller, kokoro: Kokoro, stock_packs: dict[str, Tensor]
+def test_held_out_voices_are_read_better_than_by_the_mean_voice(
+    enroller: Enroller, kokoro: Kokoro, stock_packs: dict[str, Tensor]
 ) -> None:
     phonemes = phonemize("The committee will announce its decision on the new bridge before the end of the month.")
-    audio = kokoro.render(phonemes, stock_packs[name])
-    true = stock_packs[name][len(phonemes) - 1]
-    found: ByHalf = relative_errors(enroller.voices.read(audio)[None], true)
-    mean: ByHalf = relative_errors(enroller.voices.mean_voice[None], true)
-    assert found.acoustic < 0.9 * mean.acoustic
-    assert found.prosodic < mean.prosodic
+    read = torch.stack([enroller.voices.read(kokoro.render(phonemes, stock_packs[name])) for name in HELD_OUT])
+    true = torch.stack([stock_packs[name][len(phonemes) - 1, 0] for name in HELD_OUT])
+    found, mean = relative_errors(read, true), relative_errors(enroller.voices.mean_voice[None], true)
+    assert found.acoustic < 0.85 * mean.acoustic
+    assert found.prosodic < 0.95 * mean.prosodic
 
 
 @pytest.mark.slow

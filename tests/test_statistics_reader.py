@@ -68,9 +68,9 @@ def test_unseen_recordings_are_read(reader: StatisticsReader) -> None:
     assert error < 0.3 * (reader.centre - voices).norm(dim=1).mean()
 
 
-def test_what_is_far_from_everything_reads_as_the_mean_voice(reader: StatisticsReader) -> None:
+def test_what_is_far_from_everything_reads_about_as_the_mean_voice(reader: StatisticsReader) -> None:
     far = reader.mean + 1e4 * reader.deviation
-    assert float((reader.read(far[None])[0] - reader.centre).norm()) < 0.1 * float(reader.centre.norm())
+    assert float((reader.read(far[None])[0] - reader.centre).norm()) < 0.2 * float(reader.centre.norm())
 
 
 def test_a_file_reads_as_what_was_saved(reader: StatisticsReader, tmp_path: Path) -> None:
