@@ -8,6 +8,7 @@ prints both as Markdown. Not a stage of the graph, because the graph must run wh
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,18 +18,16 @@ from torch import Tensor
 
 from stages import places
 from stages.real_speakers import assess_speakers
+from stages.speech import rendered_speech
 from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, sha256, write_json, write_table
-from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, nearest_voice
-from voicepack.quantised import MODEL_FILE
-from voicepack.rendered_speech import HELD_OUT_CLIPS, RenderedSpeech, Speech
+from voicepack.files import write_json, write_table
+from voicepack.likeness import nearest_voice
+from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.style_encoder import load_style_encoder
-from voicepack.voice_reader import VoiceReader
-from voicepack.voices import HELD_OUT, ByHalf, half_cosines, relative_errors, training_voices
+from voicepack.voices import HELD_OUT, half_cosines, relative_errors, training_voices
 
 SECONDS = (1, 2, 5, 10, 30)
 Read = Callable[[Tensor], Tensor]  # audio [samples] to a voice vector [256]
@@ -39,11 +38,9 @@ def main() -> None:
     parser.add_argument("--speakers", type=Path, help="a folder of datasets, one per real speaker")
     parser.add_argument("--first", type=Path, help="the style encoder of another commit, to compare with")
     arguments = parser.parse_args()
-    packs, _ = read_tensors(places.STOCK_VOICES)
     enroller = Enroller.load(places.MODELS)
-    weights = sha256(places.KOKORO / MODEL_FILE)
-    speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights).held_out()
-    readers = voice_readers(enroller.voices, packs, arguments.first)
+    speech = rendered_speech(enroller.stock_packs).held_out()
+    readers = voice_readers(enroller, arguments.first)
     measured = {
         (method, condition, seconds): measure(read, speech, seconds, damaged=condition == "damaged")
         for method, read in readers.items()
@@ -56,7 +53,7 @@ def main() -> None:
     ]
     write_table(places.METRICS / "encoder_lengths.tsv", rows)
 
-    metrics = measured["both readers", "clean", 5]
+    metrics = dict(measured["both readers", "clean", 5])
     for prefix, method, condition in (
         ("damaged", "both readers", "damaged"), ("style_encoder", "style encoders", "clean"),
         ("reader", "statistics reader", "clean"), ("mean_voice", "mean voice", "clean"),
@@ -65,7 +62,8 @@ def main() -> None:
         if method in readers:
             metrics |= {f"{prefix}_{name}": value for name, value in measured[method, condition, 5].items()}
     if arguments.speakers:
-        speakers, table = assess_speakers(enroller, arguments.speakers)
+        speakers, enrolled = assess_speakers(enroller, arguments.speakers)
+        table = [dataclasses.asdict(each) for each in enrolled]
         write_table(places.METRICS / "encoder_speakers.tsv", table)
         metrics |= speakers
         print(markdown(table), end="\n\n")
@@ -74,13 +72,13 @@ def main() -> None:
     print(markdown([{"metric": name, "value": value} for name, value in metrics.items()]))
 
 
-def voice_readers(reader: VoiceReader, packs: dict[str, Tensor], first: Path | None) -> dict[str, Read]:
-    """Return the ways of guessing a voice vector from audio: ours, its two halves, and the baselines."""
-    others = training_voices(packs)
+def voice_readers(enroller: Enroller, first: Path | None) -> dict[str, Read]:
+    """Return the ways of guessing a voice vector from audio: ours, its two readers alone, and the baselines."""
+    reader, judge = enroller.voices, enroller.speaker_encoder
+    others = training_voices(enroller.stock_packs)
     row = 70  # of the sentences that the held-out voices speak
     mean_voice = torch.stack([pack[row, 0] for pack in others.values()]).mean(0)
-    judge, embeddings = SpeakerEncoder(), read_tensors(places.STOCK_SPEAKERS)[0]
-    candidates = {name: embeddings[name] for name in others}
+    candidates = {name: enroller.stock_speakers[name] for name in others}
     readers: dict[str, Read] = {
         "both readers": reader.read,
         "style encoders": reader.read_style,
@@ -111,14 +109,7 @@ def measure(read: Read, speech: Speech, seconds: int, *, damaged: bool) -> dict[
             read_vectors.append(read(audio))
             true.append(speech.voices[chosen].mean(0))
     vectors, truth = torch.stack(read_vectors), torch.stack(true)
-    errors: ByHalf = relative_errors(vectors, truth)
-    cosines = half_cosines(vectors, truth)
-    return {
-        "acoustic_error": errors.acoustic,
-        "prosodic_error": errors.prosodic,
-        "acoustic_cosine": cosines.acoustic,
-        "prosodic_cosine": cosines.prosodic,
-    }
+    return relative_errors(vectors, truth).named("error") | half_cosines(vectors, truth).named("cosine")
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from stages import places
+from stages.speech import rendered_speech
 from stages.stage import Stage, running
 from stages.tracking import git
 from voicepack.encoder_training import EncoderTraining, train_encoder
 from voicepack.files import check_sha256, read_tensors, sha256, write_json, written_whole
-from voicepack.kokoro import Kokoro
 from voicepack.quantised import MODEL_FILE
-from voicepack.rendered_speech import RenderedSpeech, Speech
+from voicepack.rendered_speech import Speech
 from voicepack.rows import base_vector
 from voicepack.style_encoder import build_style_encoder, fetch_checkpoint, read_checkpoint, write_style_encoder
 from voicepack.voices import HELD_OUT, relative_errors, training_voices
@@ -37,8 +37,7 @@ def main() -> None:
     with running("encoder", EncoderSettings) as stage:
         settings = stage.settings
         packs, _ = read_tensors(places.STOCK_VOICES)
-        weights = sha256(places.KOKORO / MODEL_FILE)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
+        speech = rendered_speech(packs)
         held_out = speech.stock(HELD_OUT)
         if settings.source == "trained":
             training = speech.drawn(range(settings.speech_shards))
@@ -55,12 +54,7 @@ def main() -> None:
         errors = relative_errors(encoders.encode(held_out.audio), held_out.voices)
         others = torch.stack([base_vector(pack) for pack in training_voices(packs).values()])
         mean_voice = relative_errors(others.mean(0, keepdim=True), held_out.voices)
-        metrics = {
-            "acoustic_error": errors.acoustic,
-            "prosodic_error": errors.prosodic,
-            "mean_voice_acoustic_error": mean_voice.acoustic,
-            "mean_voice_prosodic_error": mean_voice.prosodic,
-        }
+        metrics = errors.named("error") | mean_voice.named("error", "mean_voice_")
         write_json(places.METRICS / "encoder_training.json", metrics)
         stage.run.log_metrics(metrics)
 

@@ -46,9 +46,9 @@ def main() -> None:
         if truth.exists():  # a synthetic speaker, whose voice vector is known
             true = read_tensors(truth)[0]["voice"][None]
             errors = relative_errors(base_vector(pack)[None], true)
-            metrics |= {"recovered_acoustic_error": errors.acoustic, "recovered_prosodic_error": errors.prosodic}
+            metrics |= errors.named("error", "recovered_")
             errors = relative_errors(base_vector(floor)[None], true)
-            metrics |= {"stock_acoustic_error": errors.acoustic, "stock_prosodic_error": errors.prosodic}
+            metrics |= errors.named("error", "stock_")
 
         samples = places.METRICS / "samples" / voice
         shutil.rmtree(samples, ignore_errors=True)

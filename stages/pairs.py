@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from stages import places
+from stages.speech import rendered_speech
 from stages.stage import running
 from voicepack.damage import damage
-from voicepack.files import read_tensors, sha256, write_tensors
-from voicepack.kokoro import Kokoro
-from voicepack.quantised import MODEL_FILE
-from voicepack.rendered_speech import RenderedSpeech
+from voicepack.files import read_tensors, write_tensors
 from voicepack.style_encoder import load_style_encoder
 
 # Numbers of shards that the encoder was not trained on: its own training clips it reads better than new ones.
@@ -29,8 +27,7 @@ def main() -> None:
     with running("pairs", PairsSettings) as stage:
         packs, _ = read_tensors(places.STOCK_VOICES)
         names = sorted(packs)
-        weights = sha256(places.KOKORO / MODEL_FILE)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
+        speech = rendered_speech(packs)
         drawn = speech.drawn(range(_FIRST_SHARD, _FIRST_SHARD + stage.settings.speech_shards))
         stock = speech.stock(names)
         encoders = load_style_encoder(places.STYLE_ENCODER)

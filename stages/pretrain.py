@@ -25,12 +25,9 @@ def main() -> None:
         mean_voice = relative_errors(voices.mean(0, keepdim=True), unseen_voices)
         encoder_alone = relative_errors(unseen_styles, unseen_voices)
         metrics = {
-            "acoustic_error": projected.acoustic,
-            "prosodic_error": projected.prosodic,
-            "mean_voice_acoustic_error": mean_voice.acoustic,
-            "mean_voice_prosodic_error": mean_voice.prosodic,
-            "style_itself_acoustic_error": encoder_alone.acoustic,
-            "style_itself_prosodic_error": encoder_alone.prosodic,
+            **projected.named("error"),
+            **mean_voice.named("error", "mean_voice_"),
+            **encoder_alone.named("error", "style_itself_"),
         }
         write_json(places.METRICS / "pretrain.json", metrics)
         stage.run.log_metrics(metrics)

@@ -8,13 +8,12 @@ import torch
 from tqdm import tqdm
 
 from stages import places
+from stages.speech import rendered_speech
 from stages.stage import running
 from voicepack.damage import damage
-from voicepack.files import read_tensors, sha256, write_json
-from voicepack.kokoro import Kokoro
-from voicepack.quantised import MODEL_FILE
+from voicepack.files import read_tensors, write_json
 from voicepack.reader import ReaderFit, StatisticsReader
-from voicepack.rendered_speech import RenderedSpeech, Speech
+from voicepack.rendered_speech import Speech
 from voicepack.statistics import voice_statistics
 from voicepack.voices import HELD_OUT, relative_errors
 
@@ -30,8 +29,7 @@ def main() -> None:
     with running("reader", ReaderSettings) as stage:
         settings = stage.settings
         packs, _ = read_tensors(places.STOCK_VOICES)
-        weights = sha256(places.KOKORO / MODEL_FILE)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
+        speech = rendered_speech(packs)
         training, held_out = speech.drawn(range(settings.speech_shards)), speech.stock(HELD_OUT)
         copies = range(settings.damaged_copies + 1)
         statistics = torch.cat([measure(training, copy) for copy in copies])
@@ -39,12 +37,7 @@ def main() -> None:
         reader.save(places.READER)
         errors = relative_errors(reader.read(measure(held_out, 0)), held_out.voices)
         mean_voice = relative_errors(reader.centre[None], held_out.voices)
-        metrics = {
-            "acoustic_error": errors.acoustic,
-            "prosodic_error": errors.prosodic,
-            "mean_voice_acoustic_error": mean_voice.acoustic,
-            "mean_voice_prosodic_error": mean_voice.prosodic,
-        }
+        metrics = errors.named("error") | mean_voice.named("error", "mean_voice_")
         write_json(places.METRICS / "reader.json", metrics)
         stage.run.log_metrics(metrics)
 

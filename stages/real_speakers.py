@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -19,10 +19,9 @@ from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import read_dataset
 from voicepack.enrollment import Enroller
 from voicepack.evaluation import reference_embedding
-from voicepack.files import read_tensors
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, cosine, nearest_voice, normalised_likeness
+from voicepack.likeness import cosine, nearest_voice, normalised_likeness
 from voicepack.split import split_clips
 from voicepack.text import phonemize, sentences
 from voicepack.verification import consistency, equal_error_rate, retrieval_top1
@@ -41,26 +40,38 @@ class Speaker:
     held_out: list[Clip]
 
 
-def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[dict[str, object]]]:
-    """Return metrics over all speakers in `folder`, and a row per speaker."""
+@dataclass(frozen=True)
+class Enrolled:
+    """What became of one speaker; `reading_normalised` is the likeness of what was read, without a stock voice."""
+
+    speaker: str
+    seconds: float
+    nearest: str
+    likeness: float
+    likeness_floor: float
+    likeness_ceiling: float
+    likeness_normalised: float
+    reading_normalised: float
+    wer: float
+    wer_stock: float
+
+
+def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[Enrolled]]:
+    """Return metrics over all speakers in `folder`, and what became of each."""
     speakers = [read_speaker(path) for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
-    reader, mean_voice = enroller.voices, enroller.voices.mean_voice
+    reader = enroller.voices
     clips = [[clip.audio for clip in [*each.train, *each.held_out]] for each in speakers]
     styles = [torch.stack([reader.read_style(clip) for clip in each]) for each in clips]
     statistics = [torch.stack([reader.read_statistics(clip) for clip in each]) for each in clips]
-    vectors = [blend(*each) for each in zip(styles, statistics, strict=True)]
-    centred = [each - mean_voice for each in vectors]
-    metrics = {
-        "retrieval_top1": retrieval_top1(centred),
-        "equal_error_rate": equal_error_rate(centred),
-        "consistency": consistency(vectors),
-        "style_encoder_retrieval_top1": retrieval_top1([each - mean_voice for each in styles]),
-        "style_encoder_equal_error_rate": equal_error_rate([each - mean_voice for each in styles]),
-        "style_encoder_consistency": consistency(styles),
-    }
+    metrics = {}
+    for of, vectors in (("", list(map(blend, styles, statistics))), ("style_encoder_", styles)):
+        centred = [each - reader.mean_voice for each in vectors]
+        metrics[f"{of}retrieval_top1"] = retrieval_top1(centred)
+        metrics[f"{of}equal_error_rate"] = equal_error_rate(centred)
+        metrics[f"{of}consistency"] = consistency(vectors)
     rows = enroll_speakers(enroller, speakers)
     for name in ("likeness_normalised", "reading_normalised", "wer", "wer_stock"):
-        metrics[f"enrolled_{name}"] = sum(float(str(row[name])) for row in rows) / len(rows)
+        metrics[f"enrolled_{name}"] = fmean(getattr(each, name) for each in rows)
     return metrics, rows
 
 
@@ -78,11 +89,9 @@ def read_speaker(folder: Path) -> Speaker:
     return Speaker(folder.name, *split_clips(clips, [], fraction=settings.held_out_fraction, seed=settings.seed))
 
 
-def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[dict[str, object]]:
+def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[Enrolled]:
     """Enroll every speaker and hear the packs beside the nearest stock voices, on the same sentences."""
-    packs, _ = read_tensors(places.STOCK_VOICES)
-    embeddings, _ = read_tensors(places.STOCK_SPEAKERS)
-    kokoro, judge, transcriber = Kokoro(places.KOKORO), SpeakerEncoder(), Transcriber()
+    kokoro, judge, transcriber = Kokoro(places.KOKORO), enroller.speaker_encoder, Transcriber()
     texts = [text for text in sentences("evaluation") if 25 <= len(phonemize(text)) <= 80][:_SENTENCES]
     stock: dict[str, tuple[list[Tensor], float]] = {}
 
@@ -91,33 +100,33 @@ def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[dic
         errors = word_error_rate(texts, [transcriber.transcribe(render) for render in renders])
         return [judge.embed(render) for render in renders], errors
 
-    rows: list[dict[str, object]] = []
+    rows = []
     for speaker in tqdm(speakers, "enroll"):
         reference = reference_embedding(judge, speaker.train)
-        nearest = nearest_voice(embeddings, reference)
+        nearest = nearest_voice(enroller.stock_speakers, reference)
         if nearest not in stock:
-            stock[nearest] = hear(packs[nearest])
-        clips = list(first_seconds(speaker.train, _ENROLL_SECONDS))
+            stock[nearest] = hear(enroller.stock_packs[nearest])
+        clips = first_seconds(speaker.train, _ENROLL_SECONDS)
         enrolled, wer = hear(enroller.enroll(clips))
         read, _ = hear(enroller.read_pack(clips))
-        floor_embeddings, floor_wer = stock[nearest]
-        likeness, reading, floor = (
-            _mean([cosine(each, reference) for each in heard]) for heard in (enrolled, read, floor_embeddings)
+        floor_embeddings, wer_stock = stock[nearest]
+        real = [judge.embed(clip.audio) for clip in speaker.held_out]
+        likeness, reading, floor, ceiling = (
+            fmean(cosine(each, reference) for each in heard) for heard in (enrolled, read, floor_embeddings, real)
         )
-        ceiling = _mean([cosine(judge.embed(clip.audio), reference) for clip in speaker.held_out])
         rows.append(
-            {
-                "speaker": speaker.name,
-                "seconds": sum(map(len, clips)) / SAMPLE_RATE,
-                "nearest": nearest,
-                "likeness": likeness,
-                "likeness_floor": floor,
-                "likeness_ceiling": ceiling,
-                "likeness_normalised": normalised_likeness(likeness, floor, ceiling),
-                "reading_normalised": normalised_likeness(reading, floor, ceiling),
-                "wer": wer,
-                "wer_stock": floor_wer,
-            }
+            Enrolled(
+                speaker=speaker.name,
+                seconds=sum(map(len, clips)) / SAMPLE_RATE,
+                nearest=nearest,
+                likeness=likeness,
+                likeness_floor=floor,
+                likeness_ceiling=ceiling,
+                likeness_normalised=normalised_likeness(likeness, floor, ceiling),
+                reading_normalised=normalised_likeness(reading, floor, ceiling),
+                wer=wer,
+                wer_stock=wer_stock,
+            )
         )
     return rows
 
@@ -130,7 +139,3 @@ def first_seconds(clips: Sequence[Clip], seconds: float) -> list[Tensor]:
             break
         chosen.append(clip.audio)
     return chosen
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages import places
+from stages.speech import rendered_speech
 from stages.stage import running
-from voicepack.files import read_tensors, sha256, write_tensors
-from voicepack.kokoro import Kokoro
+from voicepack.files import read_tensors, write_tensors
 from voicepack.likeness import SpeakerEncoder, speaker_embedding
-from voicepack.quantised import MODEL_FILE
-from voicepack.rendered_speech import RenderedSpeech
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,7 @@ class StockSettings:
 def main() -> None:
     with running("stock", StockSettings) as stage:
         packs, _ = read_tensors(places.STOCK_VOICES)
-        weights = sha256(places.KOKORO / MODEL_FILE)
-        speech = RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
+        speech = rendered_speech(packs)
         encoder = SpeakerEncoder()
         speakers = {}
         for name in sorted(packs):

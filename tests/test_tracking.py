@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -20,41 +21,33 @@ from voicepack.errors import VoicepackError
 
 ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME")
 PARAMS = "work:\n  lr: {lr}\n  losses:\n    mel: 0.5\n"
-SCRIPT = """
+
+
+@dataclass(frozen=True)
+class Losses:
+    mel: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    lr: float
+    losses: Losses
+
+
+SCRIPT = f"""
 from dataclasses import dataclass
 from pathlib import Path
 from stages.stage import running
 
-
-@dataclass(frozen=True)
-class Losses:
-    mel: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    lr: float
-    losses: Losses
-
-
+{inspect.getsource(Losses)}
+{inspect.getsource(Settings)}
 with running("work", Settings) as stage:
     Path("out.txt").write_text(str(stage.settings.lr))
-    stage.run.log_metrics({"answer": 42.0})
+    stage.run.log_metrics({{"answer": 42.0}})
 """
 GRAPH = (
     "stages:\n  work:\n    cmd: python work.py\n    deps: [work.py, data]\n    params: [work]\n    outs: [out.txt]\n"
 )
-
-
-@dataclass(frozen=True)
-class Losses:
-    mel: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    lr: float
-    losses: Losses
 
 
 @pytest.fixture(scope="session")

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor
 
 from voicepack.audio import read_audio, set_level, speech_level, trim_silence
+from voicepack.clips import SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.likeness import SpeakerEncoder, nearest_voice, speaker_embedding
 from voicepack.rows import RowCurve
+from voicepack.style_encoder import SHORTEST_SECONDS
 from voicepack.voice_reader import VoiceReader
 
 # What is read least squares has drawn towards the mean voice: half as far from it as stock voices are.
 _SHARPENING = 1.4
 _STOCK_SHARE = 0.5
 _LEVEL_DB = -24.0  # of the speech, at which Kokoro's stock voices speak
-_SILENCE_DB = -60.0
-_SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def read_recording(path: Path) -> Tensor:
     Raises VoicepackError if it is missing, not audio, silent, or holds less than a second of speech.
     """
     audio = read_audio(path)
-    if not len(audio) or not audio.isfinite().all() or speech_level(audio) < _SILENCE_DB:
+    if not len(audio) or not audio.isfinite().all() or speech_level(audio) < SILENCE_DB:
         raise VoicepackError(f"{path}: no speech in it. Leave it out, or record it again.")
     speech = trim_silence(audio)
-    if len(speech) < _SHORTEST_SECONDS * SAMPLE_RATE:
+    if len(speech) < SHORTEST_SECONDS * SAMPLE_RATE:
         raise VoicepackError(
-            f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {_SHORTEST_SECONDS:g} s are needed. Record more."
+            f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {SHORTEST_SECONDS:g} s are needed. Record more."
         )
     return set_level(speech, _LEVEL_DB)
 

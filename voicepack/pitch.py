@@ -52,8 +52,12 @@ def energy_curve(audio: Tensor) -> Tensor:
     default `sample_rate` of 16000 puts them, which is kept). Kokoro's decoder and predictor expect this plus
     ENERGY_OFFSET, which is left to the caller: `energy_curve(audio) + ENERGY_OFFSET`.
     """
-    normalised = style_mel(audio)[..., : audio.shape[-1] // HOP_SAMPLES]
-    return (normalised * 4 - 4).exp().norm(dim=-2).log()
+    return mel_energy(style_mel(audio)[..., : audio.shape[-1] // HOP_SAMPLES])
+
+
+def mel_energy(mel: Tensor) -> Tensor:
+    """Return the energy `[…, frames]` of a style mel `[…, 80, frames]`, as `energy_curve` does of the audio."""
+    return (mel * 4 - 4).exp().norm(dim=-2).log()
 
 
 def f0_rmse_cents(a: Tensor, b: Tensor, path: Tensor) -> float:

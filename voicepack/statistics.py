@@ -1,7 +1,7 @@
 """What can be measured of a voice without a network: statistics of its spectrum, its pitch and its loudness.
 
 A network that is trained on a few thousand clips knows the voices it was trained on best. Statistics over time know
-none of them and generalise better; the prior network (`voicepack.projection`) reads both.
+none of them and generalise better; `voicepack.voice_reader` weighs what both read.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from voicepack.constants import HOP_SAMPLES, SAMPLE_RATE
 from voicepack.mel import style_mel
-from voicepack.pitch import energy_curve
+from voicepack.pitch import mel_energy
 
 _QUANTILES = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
-_SPEECH_RANGE = 2.0  # of the style mel's mean, in its units of 4 nepers: 70 dB below the loudest frame is silence
+_SPEECH_RANGE = 2.0  # of the style mel's mean over bands, in its units: 35 dB below the loudest frame is silence
 _BANDS = 256  # of the fine spectrum: 47 Hz each
 _MODULATION_FRAMES = 512  # 6.4 s: the modulation spectrum has a line every 0.16 Hz
 
@@ -28,7 +28,9 @@ def voice_statistics(audio: Tensor) -> Tensor:
     """
     mel = style_mel(audio)
     level = mel.mean(0)
-    return torch.cat([_spectrum(mel[:, level > level.max() - _SPEECH_RANGE]), _fine_spectrum(audio), _prosody(audio)])
+    spoken = mel[:, level > level.max() - _SPEECH_RANGE]
+    energy = mel_energy(mel[:, : len(audio) // HOP_SAMPLES])
+    return torch.cat([_spectrum(spoken), _fine_spectrum(audio), _prosody(_fast_f0(audio), energy)])
 
 
 def _spectrum(mel: Tensor) -> Tensor:
@@ -46,14 +48,13 @@ def _fine_spectrum(audio: Tensor) -> Tensor:
     window = torch.hann_window(1200)
     power = torch.stft(audio, 2048, HOP_SAMPLES, 1200, window, return_complex=True).abs().square()
     level = power.sum(0).clamp_min(1e-9).log()
-    log_power = torch.log(power[:, level > level.max() - 7] + 1e-6)[: 1024 // _BANDS * _BANDS]
-    bands = log_power.reshape(_BANDS, 1024 // _BANDS, -1).mean(1)
+    log_power = torch.log(power[:, level > level.max() - 7] + 1e-6)[:1024]
+    bands = log_power.reshape(_BANDS, -1, log_power.shape[1]).mean(1)
     return torch.cat([bands.mean(1), bands.std(1)])
 
 
-def _prosody(audio: Tensor) -> Tensor:
-    """Summarise F0 and energy between the first and the last frame of speech, `[82]`."""
-    f0, energy = _fast_f0(audio), energy_curve(audio)
+def _prosody(f0: Tensor, energy: Tensor) -> Tensor:
+    """Summarise F0 and energy `[frames]` between the first and the last frame of speech, `[82]`."""
     speech = energy > energy.max() - 4.5
     first, last = speech.nonzero()[[0, -1], 0].tolist()
     f0, energy, speech = f0[first : last + 1], energy[first : last + 1], speech[first : last + 1]

@@ -14,7 +14,7 @@ from voicepack.files import read_tensors
 from voicepack.projection import Projection, load_projection
 from voicepack.reader import StatisticsReader
 from voicepack.statistics import voice_statistics
-from voicepack.style_encoder import StyleEncoders, load_style_encoder
+from voicepack.style_encoder import StyleEncoders, build_style_encoder
 
 # Of 0, 0.15, 0.3, 0.5 and 0.7, on clean and damaged clips of held-out voices: for the acoustic half 0 is best by a
 # little, for the prosodic half 0.5 and 0.7. Some of the style encoders stays, for recordings unlike the rendered ones.
@@ -37,10 +37,11 @@ class VoiceReader:
         Encoders that were trained on speech rendered by Kokoro read Kokoro's own space and say by which weights; the
         styles of others, such as StyleTTS2's own, need the projection.
         """
-        encoder = models / "style_encoder.safetensors"
-        _, about = read_tensors(encoder)
+        path = models / "style_encoder.safetensors"
+        tensors, about = read_tensors(path)
+        encoders = build_style_encoder(tensors, str(path))
         projection = None if "weights_sha256" in about else load_projection(models / "prior.safetensors")
-        return cls(load_style_encoder(encoder), projection, StatisticsReader.load(models / "reader.safetensors"))
+        return cls(encoders, projection, StatisticsReader.load(models / "reader.safetensors"))
 
     @property
     def mean_voice(self) -> Tensor:

@@ -93,6 +93,10 @@ class ByHalf:
     acoustic: float
     prosodic: float
 
+    def named(self, measure: str, of: str = "") -> dict[str, float]:
+        """Return both as metrics, such as `stock_acoustic_error` and `stock_prosodic_error` of `stock_`."""
+        return {f"{of}acoustic_{measure}": self.acoustic, f"{of}prosodic_{measure}": self.prosodic}
+
 
 def relative_errors(read: Tensor, true: Tensor) -> ByHalf:
     """Return the mean of `|read - true| / |true|` over `[N, 256]` vectors; `read` may be one `[1, 256]` for all."""

@@ -1,0 +1,19 @@
+"""The speech that the project's Kokoro renders: one folder that every stage reads from and adds to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from stages import places
+from voicepack.files import sha256
+from voicepack.kokoro import Kokoro
+from voicepack.quantised import MODEL_FILE
+from voicepack.rendered_speech import RenderedSpeech
+
+
+def rendered_speech(packs: Mapping[str, Tensor]) -> RenderedSpeech:
+    """Return the speech of stock `packs` by name; Kokoro is loaded when something has to be rendered."""
+    weights = sha256(places.KOKORO / MODEL_FILE)
+    return RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
