@@ -1,24 +1,27 @@
-"""The pack measured on held-out clips, beside the nearest stock voice and the real recordings; and heard."""
+"""The pack measured between the nearest stock voice and the speaker's own recordings; and heard."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from torch import Tensor
 
 from stages import places
+from stages.hearing import nearest_stock, read_hearing
 from stages.stage import running
 from stages.voice import load_voice
 from voicepack.audio import write_audio
-from voicepack.clips import read_clips
-from voicepack.evaluation import evaluate, reference_embedding
+from voicepack.evaluation import f0_table, length_table, score_table, summarise
 from voicepack.files import read_tensors, write_json, write_table
-from voicepack.intelligibility import Transcriber
 from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, nearest_voice
 from voicepack.pack import load_pack
+from voicepack.renders import NEW, read_renders, write_renders
 from voicepack.rows import base_vector
+from voicepack.sentence import read_sentences
+from voicepack.speaking import speak
 from voicepack.text import phonemize
 from voicepack.voices import relative_errors
 
@@ -26,43 +29,47 @@ from voicepack.voices import relative_errors
 @dataclass(frozen=True)
 class EvaluateSettings:
     test_sentences: tuple[str, ...]
-    max_clips: int
+    seeds: tuple[int, ...]
 
 
 def main() -> None:
     with running("evaluate", EvaluateSettings) as stage:
         settings, voice = stage.settings, stage.voice
-        kokoro, judge = Kokoro(places.KOKORO), SpeakerEncoder()
         pack = load_pack(places.pack(voice))
-        train = read_clips(places.clips(voice), "train")
-        held_out = read_clips(places.clips(voice), "held_out")[: settings.max_clips]
-        reference = reference_embedding(judge, train)
-        nearest = nearest_voice(read_tensors(places.STOCK_SPEAKERS)[0], reference)
-        floor = read_tensors(places.STOCK_VOICES)[0][nearest]
-        result = evaluate(kokoro, pack, (nearest, floor), reference, held_out, judge, Transcriber().transcribe)
+        sentences = read_sentences(places.reference(voice))
+        spoken = speak(read_hearing(voice), sentences, {NEW: pack}, seeds=settings.seeds)
+        folder = places.voice_samples(voice)
+        shutil.rmtree(folder, ignore_errors=True)
+        write_renders(folder, spoken)
+        write_tests(folder, settings.test_sentences, pack)
 
-        metrics = result.metrics
-        truth = Path(load_voice(voice).data, places.TRUTH)
-        if truth.exists():  # a synthetic speaker, whose voice vector is known
-            true = read_tensors(truth)[0]["voice"][None]
-            errors = relative_errors(base_vector(pack)[None], true)
-            metrics |= errors.named("error", "recovered_")
-            errors = relative_errors(base_vector(floor)[None], true)
-            metrics |= errors.named("error", "stock_")
-
-        samples = places.METRICS / "samples" / voice
-        shutil.rmtree(samples, ignore_errors=True)
-        for number, text in enumerate(settings.test_sentences, start=1):
-            write_audio(samples / f"test_{number}.wav", kokoro.render(phonemize(text), pack))
-        for clip in held_out:
-            name = str(PurePosixPath(clip.name).with_suffix("")).replace("/", "_")
-            write_audio(samples / f"{name}_real.wav", clip.audio)
-            write_audio(samples / f"{name}_new.wav", result.renders["new", clip.name])
-            write_audio(samples / f"{name}_{nearest}.wav", result.renders[nearest, clip.name])
-        rows = [{**dataclasses.asdict(each), "nearest_voice": nearest} for each in result.sentences]
-        write_table(places.METRICS / "sentences" / f"{voice}.tsv", rows)
+        renders = [*spoken, *read_renders(places.reference(voice))]
+        metrics = summarise(renders) | recovery(voice, pack, read_tensors(places.STOCK_VOICES)[0])
+        write_table(places.METRICS / "sentences" / f"{voice}.tsv", [each.values() for each in renders])
+        write_table(places.METRICS / "scores" / f"{voice}.tsv", score_table(renders))
+        write_table(places.METRICS / "lengths" / f"{voice}.tsv", length_table(renders))
+        write_table(places.METRICS / "f0" / f"{voice}.tsv", f0_table(spoken, sentences))
         write_json(places.METRICS / f"{voice}.json", metrics)
         stage.run.log_metrics(metrics)
+
+
+def write_tests(folder: Path, texts: Sequence[str], pack: Tensor) -> None:
+    """Speak the test sentences of params.yaml into test_1.wav, test_2.wav, …"""
+    kokoro = Kokoro(places.KOKORO)
+    for number, text in enumerate(texts, start=1):
+        write_audio(folder / f"test_{number}.wav", kokoro.render(phonemize(text), pack))
+
+
+def recovery(voice: str, pack: Tensor, stock: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return how far off the pack is from a synthetic speaker's true voice vector, and nothing of a real speaker."""
+    truth = Path(load_voice(voice).data, places.TRUTH)
+    if not truth.exists():
+        return {}
+    true = read_tensors(truth)[0]["voice"][None]
+    found, floor = (base_vector(each)[None] for each in (pack, stock[nearest_stock(voice)]))
+    return relative_errors(found, true).named("error", "recovered_") | relative_errors(floor, true).named(
+        "error", "stock_"
+    )
 
 
 if __name__ == "__main__":

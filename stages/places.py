@@ -9,7 +9,9 @@ KOKORO = Path("models/kokoro")
 STOCK_VOICES = Path("models/stock_voices.safetensors")
 STYLE_ENCODER = Path("models/style_encoder.safetensors")
 READER = Path("models/reader.safetensors")
+
 STOCK_SPEAKERS = Path("models/stock_speakers.safetensors")
+STOCK_SENTENCES = Path("models/stock_sentences.safetensors")
 PAIRS = Path("models/pairs.safetensors")
 PRIOR = Path("models/prior.safetensors")
 DEMO = Path("data/demo")
@@ -17,6 +19,8 @@ TRUTH = "truth.safetensors"  # in a synthetic dataset: the voice vector that spo
 RENDERED_SPEECH = Path("data/rendered_speech")  # scratch: kept out of Git and DVC, rendered again when missing
 CHECKPOINTS = Path("models/checkpoints")  # scratch as well
 METRICS = Path("metrics")
+SAMPLES = Path("metrics/samples")
+REPORT = Path("metrics/report.html")
 
 
 def clips(voice: str) -> Path:
@@ -37,3 +41,23 @@ def projection(voice: str) -> Path:
 def pack(voice: str) -> Path:
     """Return a voice's pack, as KPipeline loads it."""
     return Path("models/voices") / f"{voice}.pt"
+
+
+def reference(voice: str) -> Path:
+    """Return the folder of the floor's and the speaker's own samples of a voice, and of what they say."""
+    return SAMPLES / voice / "reference"
+
+
+def speaker(voice: str) -> Path:
+    """Return the file of a speaker as the judge hears him."""
+    return reference(voice) / "speaker.safetensors"
+
+
+def baselines(voice: str) -> Path:
+    """Return the folder of other recipes' packs and samples of a voice."""
+    return SAMPLES / voice / "baselines"
+
+
+def voice_samples(voice: str) -> Path:
+    """Return the folder of a voice's own samples."""
+    return SAMPLES / voice / "new"

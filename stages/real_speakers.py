@@ -18,7 +18,7 @@ from voicepack.clips import Clip, prepare_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import read_dataset
 from voicepack.enrollment import Enroller
-from voicepack.evaluation import reference_embedding
+from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
 from voicepack.likeness import cosine, nearest_voice, normalised_likeness

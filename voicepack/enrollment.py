@@ -19,8 +19,9 @@ from voicepack.clips import SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
-from voicepack.likeness import SpeakerEncoder, nearest_voice, speaker_embedding
+from voicepack.likeness import nearest_voice, speaker_embedding
 from voicepack.rows import RowCurve
+from voicepack.speaker_encoder import SpeakerEncoder, load_speaker_encoder
 from voicepack.style_encoder import SHORTEST_SECONDS
 from voicepack.voice_reader import VoiceReader
 
@@ -44,8 +45,9 @@ class Enroller:
     def load(cls, models: Path = Path("models")) -> Enroller:
         """Load the networks from the project's `models` folder. Raises VoicepackError if one is missing."""
         packs, _ = read_tensors(models / "stock_voices.safetensors")
-        speakers, _ = read_tensors(models / "stock_speakers.safetensors")
-        return cls(VoiceReader.load(models), RowCurve.fit(packs.values()), packs, speakers, SpeakerEncoder())
+        speakers, about = read_tensors(models / "stock_speakers.safetensors")
+        encoder = load_speaker_encoder(about["judge"])
+        return cls(VoiceReader.load(models), RowCurve.fit(packs.values()), packs, speakers, encoder)
 
     def enroll(self, clips: Sequence[Tensor]) -> Tensor:
         """Make a pack `[510, 1, 256]`.

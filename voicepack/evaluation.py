@@ -1,116 +1,110 @@
-"""How good a voice is, on clips that training never saw, beside a floor and a ceiling.
-
-Floor: the stock voice that the judge finds nearest. Ceiling: other real clips of the speaker.
-"""
+"""What the renders of a voice, its floor and its ceiling come to: metrics, and the tables behind them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
 
-import torch
-from torch import Tensor
+from voicepack.alignment import warping_path
+from voicepack.likeness import normalised_likeness
+from voicepack.measures import MEASURES, bucket, compare_voices, score
+from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice
+from voicepack.sentence import Sentence
 
-from voicepack.alignment import align, warping_path
-from voicepack.clips import Clip
-from voicepack.intelligibility import word_error_rate
-from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, cosine, normalised_likeness, speaker_embedding
-from voicepack.losses import MelLoss
-from voicepack.pitch import f0_curve, f0_rmse_cents
-
-Transcribe = Callable[[Tensor], str]
+_SUFFIXES = {NEW: "", FLOOR: "_floor", REAL: "_ceiling"}
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """One held-out clip spoken by one voice, and what was measured on it."""
-
-    clip: str
-    voice: str
-    mel_loss: float
-    likeness: float
-    f0_rmse_cents: float
-    heard: str
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics by name, every sentence, and the renders `[samples]` by (voice, clip)."""
-
-    metrics: dict[str, float]
-    sentences: list[Sentence]
-    renders: dict[tuple[str, str], Tensor]
-
-
-def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
-    """Return the speaker embedding `[256]` that renders are compared with: the mean over the training clips.
-
-    The ceiling, real held-out clips against it, is then as unseen as the renders are.
-    """
-    return speaker_embedding([judge.embed(clip.audio) for clip in clips])
-
-
-def evaluate(
-    kokoro: Kokoro,
-    pack: Tensor,
-    floor: tuple[str, Tensor],
-    reference: Tensor,
-    held_out: Sequence[Clip],
-    judge: SpeakerEncoder,
-    transcribe: Transcribe,
-) -> Evaluation:
-    """Speak the held-out clips' texts with `pack` and with the nearest stock voice, and measure both.
-
-    `floor` is the nearest stock voice's name and pack, `reference` comes from `reference_embedding`.
-    """
-    renders: dict[tuple[str, str], Tensor] = {}
-    sentences: list[Sentence] = []
-    floor_name, floor_pack = floor
-    for clip in held_out:
-        # One alignment serves both voices, or their mel losses could not be compared.
-        aligned = align(kokoro, clip, floor_pack[len(clip.phonemes) - 1])
-        recorded_f0 = f0_curve(clip.audio)
-        for name, voice in (("new", pack), (floor_name, floor_pack)):
-            row = voice[len(clip.phonemes) - 1]
-            with torch.no_grad():
-                copy = kokoro.decode(aligned.text, aligned.frames, aligned.f0, aligned.energy, row, seed=0)
-            render = kokoro.render(clip.phonemes, voice)
-            renders[name, clip.name] = render
-            sentences.append(
-                Sentence(
-                    clip=clip.name,
-                    voice=name,
-                    mel_loss=float(MelLoss()(copy, aligned.audio, clip.bandwidth)),
-                    likeness=cosine(judge.embed(render), reference),
-                    f0_rmse_cents=f0_rmse_cents(f0_curve(render), recorded_f0, warping_path(render, clip.audio)),
-                    heard=transcribe(render),
-                )
-            )
-    texts = [clip.text for clip in held_out]
-    new, stock = ([each for each in sentences if each.voice == name] for name in ("new", floor_name))
-    metrics = {
-        **_means(new, ""),
-        **_means(stock, "_floor"),
-        "likeness_ceiling": sum(cosine(judge.embed(clip.audio), reference) for clip in held_out) / len(held_out),
-        "wer": word_error_rate(texts, [each.heard for each in new]),
-        "wer_floor": word_error_rate(texts, [each.heard for each in stock]),
-        "wer_ceiling": word_error_rate(texts, [transcribe(clip.audio) for clip in held_out]),
-    }
+def summarise(renders: Sequence[Render]) -> dict[str, float]:
+    """Return metrics by name: the new voice, `_noise` of its seeds, `_floor` and `_ceiling`; finite, flat."""
+    metrics: dict[str, float] = {}
+    for measure in MEASURES:
+        for voice, suffix in _SUFFIXES.items():
+            found = score(measure, renders, voice)
+            if found is None:
+                continue
+            metrics[measure.name + suffix] = found.interval.value
+            if found.noise is not None:
+                metrics[f"{measure.name}{suffix}_noise"] = found.noise
+    floor, ceiling = metrics["likeness_floor"], metrics["likeness_ceiling"]
     # Where the judge hears the stock voice as well as the speaker himself there is no scale, and no such number.
-    if metrics["likeness_ceiling"] > metrics["likeness_floor"]:
-        metrics["likeness_normalised"] = normalised_likeness(
-            metrics["likeness"], metrics["likeness_floor"], metrics["likeness_ceiling"]
-        )
-    return Evaluation(metrics, sentences, renders)
+    if ceiling > floor:
+        metrics["likeness_normalised"] = normalised_likeness(metrics["likeness"], floor, ceiling)
+        metrics["likeness_normalised_noise"] = metrics["likeness_noise"] / (ceiling - floor)
+    return metrics
 
 
-def _means(sentences: Sequence[Sentence], suffix: str) -> dict[str, float]:
-    """Average over sentences. Where a measure has no value, as F0 has none without voice, the sentence is left out."""
-    means = {}
-    for name in ("mel_loss", "likeness", "f0_rmse_cents"):
-        values = [value for each in sentences if math.isfinite(value := getattr(each, name))]
-        if values:
-            means[name + suffix] = sum(values) / len(values)
-    return means
+def score_table(renders: Sequence[Render]) -> list[dict[str, Any]]:
+    """Return every measure of every voice as lines: value, its interval, and how the new voice compares with it."""
+    rows = []
+    voices = list(dict.fromkeys(each.voice for each in renders))
+    for measure in MEASURES:
+        for voice in voices:
+            found = score(measure, renders, voice)
+            if found is None:
+                continue
+            compared = compare_voices(measure, renders, NEW, voice) if voice != NEW else None
+            rows.append(
+                {
+                    "measure": measure.name,
+                    "voice": voice,
+                    "value": found.interval.value,
+                    "low": found.interval.low,
+                    "high": found.interval.high,
+                    "noise": "" if found.noise is None else found.noise,
+                    "sentences": found.sentences,
+                    "new_minus_this": compared.interval.value if compared else "",
+                    "difference_low": compared.interval.low if compared else "",
+                    "difference_high": compared.interval.high if compared else "",
+                    "new_is": compared.verdict if compared else "",
+                }
+            )
+    return rows
+
+
+def length_table(renders: Sequence[Render]) -> list[dict[str, Any]]:
+    """Return likeness, word error rate, quality and faults by length of the sentence, over all sentences.
+
+    One line per bucket, at its mean number of `phonemes`; the floor's and the ceiling's values have their suffixes.
+    """
+    by_bucket: dict[str, list[Render]] = {}
+    for each in sorted(renders, key=lambda each: each.phoneme_count):
+        by_bucket.setdefault(bucket(each.phoneme_count), []).append(each)
+    rows = []
+    for name, some in by_bucket.items():
+        row: dict[str, Any] = {"bucket": name}
+        for voice, suffix in _SUFFIXES.items():
+            own = [each.measured for each in of_voice(some, voice)]
+            if voice == NEW:
+                row |= {"phonemes": fmean(each.phoneme_count for each in of_voice(some, voice)), "renders": len(own)}
+            for column in ("likeness", "dnsmos", "distillmos", "faulty"):
+                row[column + suffix] = _mean([getattr(each, column) for each in own])
+            words = sum(each.words for each in own if math.isfinite(each.words))
+            errors = sum(each.word_errors for each in own if math.isfinite(each.word_errors))
+            row[f"wer{suffix}"] = errors / words if words else math.nan
+        rows.append(row)
+    return rows
+
+
+def f0_table(renders: Sequence[Render], sentences: Sequence[Sentence]) -> list[dict[str, Any]]:
+    """Return F0 of held-out texts where recording and render are voiced: every fifth pair of frames after warping."""
+    rows: list[dict[str, Any]] = []
+    recordings = {each.name: each.recording for each in sentences if each.recording}
+    for each in renders:
+        if each.f0 is None or each.audio is None:
+            continue
+        recording = recordings[each.sentence]
+        path = warping_path(each.audio, recording.audio)[::5]
+        recorded, rendered = recording.f0[0][path[:, 1]], each.f0[path[:, 0]]
+        for ours, theirs in zip(rendered.tolist(), recorded.tolist(), strict=True):
+            if ours > 0 and theirs > 0:
+                rows.append(
+                    {"voice": each.voice, "sentence": each.sentence, "recorded_hz": theirs, "rendered_hz": ours}
+                )
+    return rows
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return fmean(finite) if finite else math.nan

@@ -85,6 +85,23 @@ def character_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -
     return float(jiwer.cer(*_normalised(references, hypotheses)))
 
 
+def count_errors(text: str, heard: str) -> dict[str, float]:
+    """Count, in one sentence: `words`, `word_errors`, `characters`, `character_errors`.
+
+    Rates over many sentences are sums of these: a mean of rates would let the shortest sentences speak loudest.
+    """
+    import jiwer
+
+    reference, hypothesis = _normalised([text], [heard])
+    words, characters = jiwer.process_words(reference, hypothesis), jiwer.process_characters(reference, hypothesis)
+    return {
+        "words": float(words.hits + words.substitutions + words.deletions),
+        "word_errors": float(words.substitutions + words.deletions + words.insertions),
+        "characters": float(characters.hits + characters.substitutions + characters.deletions),
+        "character_errors": float(characters.substitutions + characters.deletions + characters.insertions),
+    }
+
+
 def normalise(text: str) -> str:
     """Write a text as a recogniser's transcript is compared: what sounds alike is spelt alike.
 

@@ -1,0 +1,69 @@
+"""The page: every voice to hear and to see, in one file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from stages import places
+from stages.places import METRICS
+from stages.settings import load_settings
+from stages.stage import running
+from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors, write_json, written_whole
+from voicepack.page.page import build_page
+from voicepack.page.voice_report import VoiceFiles, VoiceReport, retrieval, summarise_voices
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    fixed_sentences: int
+
+
+def main() -> None:
+    with running("report", ReportSettings) as stage:
+        voices = list(load_settings("voices", dict[str, dict[str, str]]))
+        ready = [name for name in voices if places.voice_samples(name).exists() and places.baselines(name).exists()]
+        if not ready:
+            raise VoicepackError("no voice has been evaluated. Run `dvc repro` first.")
+        reports = [VoiceReport.read(name, files(name), facts(name)) for name in ready]
+        speakers = read_tensors(places.STOCK_SPEAKERS)[0]
+        retrieved = retrieval(reports, speakers)
+        summary = summarise_voices(reports, retrieved)
+        stock = read_tensors(places.STOCK_VOICES)[0]
+        missing = [name for name in voices if name not in ready]
+        page = build_page(reports, retrieved, stock, missing, stage.settings.fixed_sentences)
+        with written_whole(places.REPORT) as temporary:
+            temporary.write_text(page)
+        write_json(METRICS / "summary.json", summary)
+        stage.run.log_metrics(summary)
+        stage.run.log_artifact(places.REPORT)
+
+
+def files(name: str) -> VoiceFiles:
+    """Return where the stages have put what belongs to a voice."""
+    return VoiceFiles(
+        reference=places.reference(name),
+        baselines=places.baselines(name),
+        new=places.voice_samples(name),
+        scores=METRICS / "scores" / f"{name}.tsv",
+        lengths=METRICS / "lengths" / f"{name}.tsv",
+        f0=METRICS / "f0" / f"{name}.tsv",
+        training=METRICS / "training" / f"{name}.tsv",
+        rejected=places.clips(name) / "rejected.tsv",
+        pack=places.pack(name).with_suffix(".safetensors"),
+    )
+
+
+def facts(name: str) -> dict[str, str]:
+    """Return how to make a voice again; the pack itself says who spoke and from what it was made.
+
+    Not the commit: the page would change with it and could not be in dvc.lock. The MD5 finds the commit there.
+    """
+    with places.pack(name).open("rb") as file:
+        pack_md5 = hashlib.file_digest(file, "md5").hexdigest()
+    return {"made by": f"dvc repro evaluate@{name}", "pack_md5": pack_md5}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What a voice is measured between.
+
+Floor: the stock voice that the judge finds nearest, on the same sentences. Ceiling: the speaker himself, in clips that
+neither training nor the reference has seen, cut to the length of the renders that they are compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import torch
+from torch import Tensor
+
+from voicepack.alignment import align
+from voicepack.clips import Clip
+from voicepack.constants import SAMPLE_RATE
+from voicepack.kokoro import Kokoro
+from voicepack.likeness import embed_render, speaker_embedding
+from voicepack.renders import REAL, Measured, Render
+from voicepack.sentence import PARTS, Recording, Sentence
+from voicepack.speaker_encoder import SpeakerEncoder
+from voicepack.speaking import Hearing
+
+_CUTS = 4
+
+
+def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
+    """Return the speaker embedding `[D]` that renders are compared with: the mean over the training clips.
+
+    The ceiling, real held-out clips against it, is then as unseen as the renders are.
+    """
+    return speaker_embedding([judge.embed(clip.audio) for clip in clips])
+
+
+def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seconds: float) -> list[Sentence]:
+    """Return texts of clips with their recordings, aligned by a rendering with `pack` `[510, 1, 256]`.
+
+    As many as last `seconds` together, at least two. The alignment is made once, for all voices that are compared:
+    their mel losses could not be, otherwise.
+    """
+    chosen: list[Clip] = []
+    for clip in sorted(clips, key=lambda clip: (clip.seconds, clip.name)):
+        if len(chosen) < 2 or sum(each.seconds for each in [*chosen, clip]) <= seconds:
+            chosen.append(clip)
+    every = []
+    for clip in chosen:
+        aligned = align(kokoro, clip, pack[len(clip.phonemes) - 1])
+        parts = {part: getattr(aligned, part).cpu() for part in PARTS}
+        name = str(PurePosixPath(clip.name).with_suffix("")).replace("/", "_")
+        every.append(Sentence(name, clip.text, clip.phonemes, Recording(**parts, bandwidth=clip.bandwidth)))
+    return every
+
+
+def ceilings(judge: SpeakerEncoder, hearing: Hearing, speech: Tensor, floor: Sequence[Render]) -> list[Render]:
+    """Return what the real speaker would score on the fixed sentences if he had said them.
+
+    He has not: for each, four stretches of his held-out `speech` `[samples]` as long as the floor's render of it are
+    compared with the reference instead. A short sentence tells a speaker encoder less of its speaker, whoever speaks.
+    """
+    found = []
+    for each in floor:
+        if each.held_out:
+            continue
+        length = min(round(each.measured.seconds * SAMPLE_RATE), len(speech))
+        starts = torch.linspace(0, len(speech) - length, _CUTS).long().tolist()
+        embeddings = [embed_render(judge, speech[start : start + length]) for start in starts]
+        recognised = torch.tensor([hearing.recognise(embedding) for embedding in embeddings]).mean(0)
+        measured = Measured(each.measured.seconds, likeness=float(recognised[0]), retrieved=float(recognised[1]))
+        found.append(
+            Render(REAL, each.sentence, False, 0, each.phoneme_count, measured, embedding=speaker_embedding(embeddings))
+        )
+    return found

@@ -1,0 +1,113 @@
+// The blind test: two voices of the same sentence in random order, chosen by button or key, the result as JSON.
+"use strict";
+
+const trialsOf = JSON.parse(document.getElementById("trials").textContent);
+const shuffled = (items) => items.map((item) => [Math.random(), item]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
+
+// Chance of so many preferences or more, either way, if there were none to have (binomial).
+function chance(preferred, decided) {
+  let ways = 1, total = 0;
+  for (let k = 0; k <= decided; k += 1) {
+    if (Math.abs(k - decided / 2) >= Math.abs(preferred - decided / 2)) total += ways;
+    ways = ways * (decided - k) / (k + 1);
+  }
+  return decided ? total / 2 ** decided : 1;
+}
+
+class BlindTest {
+  constructor(section) {
+    this.section = section;
+    this.voice = section.dataset.voice;
+    this.part = (name) => section.querySelector("." + name);
+    section.hidden = false;
+    this.part("start").addEventListener("click", () => this.start());
+    for (const [name, act] of Object.entries({
+      "play-reference": () => this.play("real"), "play-a": () => this.play(this.order[0]), "play-b": () => this.play(this.order[1]),
+      "choose-a": () => this.choose(this.order[0]), "choose-b": () => this.choose(this.order[1]), "choose-none": () => this.choose("none"),
+      "export": () => this.save(),
+    })) this.part(name).addEventListener("click", act);
+  }
+
+  start() {
+    this.other = this.section.querySelector("select").value;
+    this.waiting = shuffled(trialsOf[this.voice].filter((each) => each.voices.includes("new") && each.voices.includes(this.other)));
+    this.total = this.waiting.length;
+    this.answers = [];
+    this.part("result").hidden = true;
+    this.part("trial").hidden = false;
+    BlindTest.active = this;
+    this.next();
+  }
+
+  next() {
+    BlindTest.silence();
+    this.trial = this.waiting.pop();
+    if (!this.trial) return this.finish();
+    this.order = shuffled(["new", this.other]);
+    this.began = performance.now();
+    this.part("progress").textContent = `${this.answers.length + 1} of ${this.total}`;
+    this.part("text").textContent = this.trial.text;
+  }
+
+  // The speaker says the sentence itself where it was recorded, and another one where it was not.
+  play(voice) {
+    const real = trialsOf[this.voice].find((each) => each.voices.includes("real"));
+    const sentence = voice === "real" && !this.trial.voices.includes("real") ? real.sentence : this.trial.sentence;
+    BlindTest.silence();
+    const player = document.getElementById(`${this.voice}--${sentence}--${voice}`);
+    player.currentTime = 0;
+    player.play();
+  }
+
+  choose(voice) {
+    this.answers.push({
+      sentence: this.trial.sentence, a: this.order[0], b: this.order[1], nearer: voice,
+      seconds: Math.round((performance.now() - this.began) / 100) / 10,
+    });
+    this.next();
+  }
+
+  finish() {
+    BlindTest.active = null;
+    this.part("trial").hidden = true;
+    this.part("result").hidden = false;
+    const decided = this.answers.filter((each) => each.nearer !== "none");
+    const preferred = decided.filter((each) => each.nearer === "new").length;
+    const p = chance(preferred, decided.length);
+    this.result = {
+      voice: this.voice, against: this.other, new_nearer: preferred, other_nearer: decided.length - preferred,
+      no_difference: this.answers.length - decided.length, p_value: p, answers: this.answers, finished: new Date().toISOString(),
+    };
+    this.part("outcome").textContent = `The new voice was nearer ${preferred} times, the other ${decided.length - preferred} times, ` +
+      `${this.result.no_difference} without a difference. By chance alone so uneven or more: p = ${p.toFixed(2)}.`;
+    this.part("export").focus();
+  }
+
+  save() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(this.result, null, 2)], { type: "application/json" }));
+    link.download = `blind_${this.voice}_${this.other}.json`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  static silence() {
+    for (const player of document.querySelectorAll("audio")) player.pause();
+  }
+}
+BlindTest.active = null;
+
+for (const section of document.querySelectorAll(".blind")) new BlindTest(section);
+
+const keys = { r: "play-reference", a: "play-a", b: "play-b", 1: "choose-a", 2: "choose-b", 0: "choose-none" };
+document.addEventListener("keydown", (event) => {
+  const name = keys[event.key.toLowerCase()];
+  if (!BlindTest.active || !name || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+  event.preventDefault();
+  BlindTest.active.part(name).click();
+});
+
+// One voice at a time.
+document.addEventListener("play", (event) => {
+  for (const player of document.querySelectorAll("audio")) if (player !== event.target) player.pause();
+}, true);

@@ -1,0 +1,99 @@
+"""How natural speech sounds to networks that were taught by listeners, and what is plainly wrong with a render."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+from torchaudio.functional import resample
+
+from voicepack.audio import is_clipped, speech_level, trim_silence
+from voicepack.clips import PHONEMES_PER_SECOND, SILENCE_DB
+from voicepack.constants import SAMPLE_RATE
+
+_NETWORK_RATE = 16_000
+_PIECE = 7.68  # seconds that DistillMOS hears at once; DNSMOS hears 9
+_LONGEST_PAUSE = 1.2  # seconds inside a sentence; the longest of 1,080 renders of stock voices is measured in the tests
+_CLICK = 30.0  # a step between neighbouring samples, in medians of the largest steps of 25 ms
+
+
+class QualityNetworks:
+    """Predicted mean opinion scores, 1 (bad) to 5 (excellent); weights in the packages, on the CPU.
+
+    DNSMOS (Reddy et al. 2021, arXiv:2010.15258; overall quality of P.835) and DistillMOS (Stahl and Gamper 2025,
+    arXiv:2502.05356). Neither has heard the speaker: they judge sound, not likeness.
+    """
+
+    def __init__(self) -> None:
+        import distillmos
+        import onnxruntime
+        from speechmos import dnsmos
+
+        models = Path(dnsmos.__file__).parent / "dnsmos_models"
+        overall, p808 = str(models / "sig_bak_ovr.onnx"), str(models / "model_v8.onnx")
+        self._dnsmos = dnsmos.DNSMOS(overall, p808)
+        # Its own sessions take every core each, and wait for each other in a loop.
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._dnsmos.onnx_sess = onnxruntime.InferenceSession(overall, options)
+        self._dnsmos.p808_onnx_sess = onnxruntime.InferenceSession(p808, options)
+        with contextlib.redirect_stdout(io.StringIO()):  # it says which weights it has loaded
+            self._distillmos = distillmos.ConvTransformerSQAModel().eval()
+
+    @torch.no_grad()
+    def scores(self, audio: Tensor) -> dict[str, float]:
+        """Judge audio `[samples]` at 24 kHz: `dnsmos` and `distillmos`.
+
+        Long audio is heard in equal pieces of at most 7.7 s and the scores averaged. The packages slide a window by a
+        second instead, which costs six times as much for the same answer (within 0.05, see the tests).
+        """
+        wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _NETWORK_RATE).clamp(-1, 1)
+        pieces = wave.tensor_split(-(-len(wave) // int(_PIECE * _NETWORK_RATE)))
+        overall = [float(self._dnsmos(piece.numpy(), _NETWORK_RATE, False)["ovrl_mos"]) for piece in pieces]
+        distilled = [float(self._distillmos(piece[None])) for piece in pieces]
+        return {"dnsmos": fmean(overall), "distillmos": fmean(distilled)}
+
+
+def faults(render: Tensor, phoneme_count: int) -> list[str]:
+    """Name what is plainly wrong with a render `[samples]` of so many phonemes; usually nothing.
+
+    `silent`, `clipped`, `click` (one sample far off its neighbours), `pause` (inside, longer than any sentence
+    needs), `too slow` and `too fast` (for anybody to speak).
+    """
+    if not render.isfinite().all() or speech_level(render) < SILENCE_DB:
+        return ["silent"]
+    speech = trim_silence(render)
+    slowest, fastest = PHONEMES_PER_SECOND
+    rate = phoneme_count / (len(speech) / SAMPLE_RATE)
+    # The two ends of a render belong to every sentence; in the shortest they are most of it.
+    found = {
+        "clipped": is_clipped(render) or float(render.abs().max()) >= 1,
+        "click": largest_step(render) > _CLICK,
+        "pause": longest_pause(speech) > _LONGEST_PAUSE,
+        "too slow": phoneme_count > 20 and rate < slowest,
+        "too fast": rate > fastest,
+    }
+    return [name for name, wrong in found.items() if wrong]
+
+
+def largest_step(audio: Tensor) -> float:
+    """Return the largest second difference of audio `[samples]`, in medians of those of its loud 25 ms frames."""
+    steps = audio.diff(n=2).abs().unfold(0, SAMPLE_RATE // 40, SAMPLE_RATE // 40).amax(1)
+    loud = steps[steps > steps.quantile(0.5)]
+    return float(steps.max() / loud.median().clamp_min(1e-6)) if len(loud) else 0.0
+
+
+def longest_pause(speech: Tensor) -> float:
+    """Return the longest silence inside speech `[samples]` in seconds: 40 dB below its level."""
+    frame = SAMPLE_RATE // 100
+    levels = speech.unfold(0, frame, frame).square().mean(1).clamp_min(1e-12).log10() * 10
+    quiet = (levels < speech_level(speech) - 40).tolist()
+    longest = run = 0
+    for each in quiet:
+        run = run + 1 if each else 0
+        longest = max(longest, run)
+    return longest * frame / SAMPLE_RATE

@@ -1,0 +1,54 @@
+"""Work spread over the cores, in processes of one thread each.
+
+Small networks on short clips gain little from a second thread, and what one thread computes is the same to the bit on
+any number of cores, where the order of sums in several threads is not.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Generic, TypeVar
+
+import torch
+
+Tools = TypeVar("Tools")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_tools: dict[str, Any] = {}  # of this worker, made once
+
+
+class Workers(Generic[Tools]):
+    """A worker per core. Each loads its own tools once, by `load()`, and gets them with every item."""
+
+    def __init__(self, load: Callable[[], Tools], count: int | None = None) -> None:
+        """Start `count` workers, by default one per core that this process may use."""
+        # Spawned, not forked: a fork would inherit the locks of whatever threads ran before.
+        context = multiprocessing.get_context("spawn")
+        count = count or len(os.sched_getaffinity(0))
+        self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load,))
+
+    def map(self, work: Callable[[Tools, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield `work(tools, item)` for every item, in order; the first error ends it."""
+        yield from self._pool.map(_call, ((work, item) for item in items))
+
+    def __enter__(self) -> Workers[Tools]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _start(load: Callable[[], Any]) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # for libraries with threads of their own
+    torch.set_num_threads(1)
+    torch.multiprocessing.set_sharing_strategy("file_system")  # many small tensors come back: no descriptor for each
+    _tools["loaded"] = load()
+
+
+def _call(task: tuple[Callable[[Any, Any], Any], Any]) -> Any:
+    work, item = task
+    return work(_tools["loaded"], item)
