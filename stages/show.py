@@ -6,33 +6,39 @@ import json
 import sys
 
 from stages import places
+from stages.hearing import nearest_stock
 from voicepack.files import read_table
+from voicepack.measures import MEASURES
+from voicepack.renders import FLOOR, NEW, REAL
 
-_ROWS = (
-    ("mel_loss", "mel loss on held-out clips", "lower is better"),
-    ("likeness", "likeness (speaker cosine)", "higher is better"),
-    ("f0_rmse_cents", "F0 error in cents", "lower is better"),
-    ("wer", "word error rate", "lower is better"),
-)
+_VERDICTS = {"better": "better", "worse": "worse", "none": "no difference", "": ""}
 
 
 def table(voice: str) -> str:
-    """Return the table of a voice's metrics, one line per measure: the voice, its floor and its ceiling."""
+    """Return the table of a voice's measures: the voice, its noise, the floor, the ceiling, and what came of it."""
     metrics = json.loads((places.METRICS / f"{voice}.json").read_text())
-    nearest = read_table(places.METRICS / "sentences" / f"{voice}.tsv")[0]["nearest_voice"]
-    lines = [f"{'':28}{voice:>12}{nearest:>12}{'real clips':>12}"]
-    for name, title, direction in _ROWS:
-        values = [metrics.get(name + suffix) for suffix in ("", "_floor", "_ceiling")]
-        cells = "".join(f"{'' if value is None else format(value, '.3f'):>12}" for value in values)
-        lines.append(f"{title:28}{cells}   {direction}")
+    scores = {(row["measure"], row["voice"]): row for row in read_table(places.METRICS / "scores" / f"{voice}.tsv")}
+    nearest = nearest_stock(voice)
+    lines = [f"{'':34}{voice[:12]:>12}{'noise':>8}{nearest:>13}{'real clips':>12}   than {nearest}"]
+    for measure in MEASURES:
+        rows = [scores.get((measure.name, each)) for each in (NEW, FLOOR, REAL)]
+        if rows[0] is None:
+            continue
+        value, floor, ceiling = (f"{float(row['value']):.3f}" if row else "" for row in rows)
+        noise = f"{float(rows[0]['noise']):.3f}" if rows[0]["noise"] else ""
+        verdict = _VERDICTS[rows[1]["new_is"]] if rows[1] else ""
+        lines.append(f"{measure.title:34}{value:>12}{noise:>8}{floor:>13}{ceiling:>12}   {verdict}")
     if "likeness_normalised" in metrics:
-        lines.append(f"{'normalised likeness':28}{metrics['likeness_normalised']:12.3f}{0:12.3f}{1:12.3f}")
+        value, noise = metrics["likeness_normalised"], metrics.get("likeness_normalised_noise", 0.0)
+        lines.append(f"{'normalised likeness':34}{value:12.3f}{noise:8.3f}{0:13.3f}{1:12.3f}")
     else:
-        lines.append(f"{'normalised likeness':28}{'none':>12}   the judge cannot tell {nearest} from the speaker")
+        lines.append(f"{'normalised likeness':34}{'none':>12}   the judge cannot tell {nearest} from the speaker")
     for half in ("acoustic", "prosodic"):
         if f"recovered_{half}_error" in metrics:
             recovered, stock = metrics[f"recovered_{half}_error"], metrics[f"stock_{half}_error"]
-            lines.append(f"{f'error of {half} half':28}{recovered:12.3f}{stock:12.3f}{0:12.3f}   the truth is known")
+            lines.append(
+                f"{f'error of {half} half':34}{recovered:12.3f}{'':8}{stock:13.3f}{0:12.3f}   the truth is known"
+            )
     return "\n".join(lines)
 
 
@@ -40,4 +46,6 @@ if __name__ == "__main__":
     name = sys.argv[1]
     print(f"\n{table(name)}\n")
     print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
-    print(f"Listen:     {places.METRICS / 'samples' / name}")
+    print(f"Samples:    {places.voice_samples(name)}")
+    if places.REPORT.exists():
+        print(f"Listen:     {places.REPORT}   (open it in a browser)")

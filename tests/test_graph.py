@@ -29,7 +29,7 @@ INFRASTRUCTURE = {
     "voicepack/hub.py",
 }
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-VOICE_STAGES = ("prepare", "extract", "train", "expand", "evaluate")
+VOICE_STAGES = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate")
 
 
 @pytest.mark.parametrize("name", GRAPH)
@@ -91,7 +91,7 @@ def test_learning_rate_reruns_training_and_what_follows(project: Path) -> None:
     assert changed != params
     (project / "params.yaml").write_text(changed)
     try:
-        assert _stages_run(project) == ["train@demo", "expand@demo", "evaluate@demo"]
+        assert _stages_run(project) == ["train@demo", "expand@demo", "evaluate@demo", "report"]
     finally:
         (project / "params.yaml").write_text(params)
         _run(project, "dvc", "repro", "-q")
@@ -100,7 +100,9 @@ def test_learning_rate_reruns_training_and_what_follows(project: Path) -> None:
 def test_adding_a_voice_runs_only_its_stages(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     assert add_voice.add_voice("lj", Path("recordings"))
-    assert _stages_run(project) == [f"{name}@lj" for name in VOICE_STAGES]
+    ran = _stages_run(project)
+    assert sorted(ran) == sorted([*(f"{name}@lj" for name in VOICE_STAGES), "report"])
+    assert ran[-1] == "report"
 
 
 def test_adding_a_voice_keeps_the_comments(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

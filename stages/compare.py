@@ -1,0 +1,46 @@
+"""What changed since a commit, and what of it is noise: python -m stages.compare [REVISION]
+
+`dvc metrics diff` shows every digit that moved. Here a change within the noise of both sides is shown as none.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from voicepack.errors import VoicepackError
+from voicepack.measures import MEASURES
+
+_NAMES = ("likeness_normalised", *(measure.name for measure in MEASURES))
+
+
+def table(revision: str) -> str:
+    """Return the changes of all voices' measures from a revision to the files as they are.
+
+    Raises VoicepackError for a revision that Git does not know, or one without metrics.
+    """
+    try:
+        with Repo() as repo:
+            difference = repo.metrics.diff(a_rev=revision, all=True)["diff"]
+    except (DvcException, KeyError) as error:
+        raise VoicepackError(f"'{revision}' cannot be compared with ({error}). Name a commit, branch or tag.") from None
+    lines = [f"{'voice':16}{'measure':22}{revision[:12]:>12}{'now':>12}   change"]
+    for path, values in sorted(difference.items()):
+        for name in _NAMES:
+            old, new = (values.get(name, {}).get(side) for side in ("old", "new"))
+            if old is None or new is None:
+                continue
+            noise = [values.get(f"{name}_noise", {}).get(side) or 0.0 for side in ("old", "new")]
+            change = f"{new - old:+.3f}" if abs(new - old) > math.hypot(*noise) else "none"
+            lines.append(f"{path.split('/')[-1][:-5]:16}{name:22}{old:12.3f}{new:12.3f}   {change}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        print(table(sys.argv[1] if len(sys.argv) > 1 else "HEAD"))
+    except VoicepackError as error:
+        sys.exit(f"compare: {error}")
