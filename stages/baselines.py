@@ -21,7 +21,7 @@ from voicepack.origin import origin_pack
 from voicepack.random_walk import random_walk
 from voicepack.renders import write_renders
 from voicepack.sentence import LONGEST, read_sentences
-from voicepack.speaking import speak
+from voicepack.speaking import listeners, speak
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def main() -> None:
         sentences = [
             each for each in read_sentences(places.reference(voice)) if each.held_out or len(each.phonemes) <= LONGEST
         ]
-        renders = speak(hearing, sentences, packs)
+        with listeners(hearing) as workers:
+            renders = speak(workers, sentences, packs)
         folder = places.baselines(voice)
         shutil.rmtree(folder, ignore_errors=True)
         write_renders(folder, renders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,13 @@ from stages.hearing import nearest_stock, read_hearing
 from stages.stage import running
 from stages.voice import load_voice
 from voicepack.audio import write_audio
-from voicepack.evaluation import f0_table, length_table, score_table, summarise
+from voicepack.evaluation import F0_COLUMNS, f0_table, length_table, score_table, summarise
 from voicepack.files import read_tensors, write_json, write_table
-from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
 from voicepack.renders import NEW, read_renders, write_renders
 from voicepack.rows import base_vector
 from voicepack.sentence import read_sentences
-from voicepack.speaking import speak
-from voicepack.text import phonemize
+from voicepack.speaking import listeners, say, speak
 from voicepack.voices import relative_errors
 
 
@@ -37,27 +35,23 @@ def main() -> None:
         settings, voice = stage.settings, stage.voice
         pack = load_pack(places.pack(voice))
         sentences = read_sentences(places.reference(voice))
-        spoken = speak(read_hearing(voice), sentences, {NEW: pack}, seeds=settings.seeds)
+        with listeners(read_hearing(voice)) as workers:
+            spoken = speak(workers, sentences, {NEW: pack}, seeds=settings.seeds)
+            tests = say(workers, settings.test_sentences, pack)
         folder = places.voice_samples(voice)
         shutil.rmtree(folder, ignore_errors=True)
         write_renders(folder, spoken)
-        write_tests(folder, settings.test_sentences, pack)
+        for number, audio in enumerate(tests, start=1):
+            write_audio(folder / f"test_{number}.wav", audio)
 
         renders = [*spoken, *read_renders(places.reference(voice))]
         metrics = summarise(renders) | recovery(voice, pack, read_tensors(places.STOCK_VOICES)[0])
         write_table(places.METRICS / "sentences" / f"{voice}.tsv", [each.values() for each in renders])
         write_table(places.METRICS / "scores" / f"{voice}.tsv", score_table(renders))
         write_table(places.METRICS / "lengths" / f"{voice}.tsv", length_table(renders))
-        write_table(places.METRICS / "f0" / f"{voice}.tsv", f0_table(spoken, sentences))
+        write_table(places.METRICS / "f0" / f"{voice}.tsv", f0_table(spoken, sentences), F0_COLUMNS)
         write_json(places.METRICS / f"{voice}.json", metrics)
         stage.run.log_metrics(metrics)
-
-
-def write_tests(folder: Path, texts: Sequence[str], pack: Tensor) -> None:
-    """Speak the test sentences of params.yaml into test_1.wav, test_2.wav, …"""
-    kokoro = Kokoro(places.KOKORO)
-    for number, text in enumerate(texts, start=1):
-        write_audio(folder / f"test_{number}.wav", kokoro.render(phonemize(text), pack))
 
 
 def recovery(voice: str, pack: Tensor, stock: Mapping[str, Tensor]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from voicepack.likeness import nearest_voice
 from voicepack.renders import FLOOR, of_voice, write_renders
 from voicepack.sentence import fixed_sentences, real_speech, write_sentences
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.speaking import Hearing, speak
+from voicepack.speaking import Hearing, listeners, speak
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def main() -> None:
             *held_out_sentences(Kokoro(places.KOKORO), held_out, pack, settings.held_out_seconds),
         ]
         hearing = Hearing(places.KOKORO, judge_name, embedding, stock_speakers)
-        renders = speak(hearing, sentences, {FLOOR: pack}, real=True)
+        with listeners(hearing) as workers:
+            renders = speak(workers, sentences, {FLOOR: pack}, real=True)
         renders += ceilings(judge, hearing, real_speech(sentences), of_voice(renders, FLOOR))
 
         folder = places.reference(voice)

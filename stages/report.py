@@ -46,7 +46,6 @@ def files(name: str) -> VoiceFiles:
         reference=places.reference(name),
         baselines=places.baselines(name),
         new=places.voice_samples(name),
-        scores=METRICS / "scores" / f"{name}.tsv",
         lengths=METRICS / "lengths" / f"{name}.tsv",
         f0=METRICS / "f0" / f"{name}.tsv",
         training=METRICS / "training" / f"{name}.tsv",

@@ -13,6 +13,7 @@ from voicepack.measures import MEASURES, bucket, compare_voices, score
 from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice
 from voicepack.sentence import Sentence
 
+F0_COLUMNS = ("voice", "sentence", "recorded_hz", "rendered_hz")
 _SUFFIXES = {NEW: "", FLOOR: "_floor", REAL: "_ceiling"}
 
 
@@ -99,9 +100,7 @@ def f0_table(renders: Sequence[Render], sentences: Sequence[Sentence]) -> list[d
         recorded, rendered = recording.f0[0][path[:, 1]], each.f0[path[:, 0]]
         for ours, theirs in zip(rendered.tolist(), recorded.tolist(), strict=True):
             if ours > 0 and theirs > 0:
-                rows.append(
-                    {"voice": each.voice, "sentence": each.sentence, "recorded_hz": theirs, "rendered_hz": ours}
-                )
+                rows.append(dict(zip(F0_COLUMNS, (each.voice, each.sentence, theirs, ours), strict=True)))
     return rows
 
 

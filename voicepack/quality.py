@@ -17,8 +17,9 @@ from voicepack.constants import SAMPLE_RATE
 
 _NETWORK_RATE = 16_000
 _PIECE = 7.68  # seconds that DistillMOS hears at once; DNSMOS hears 9
-_LONGEST_PAUSE = 1.2  # seconds inside a sentence; the longest of 1,080 renders of stock voices is measured in the tests
-_CLICK = 30.0  # a step between neighbouring samples, in medians of the largest steps of 25 ms
+# Of 56 clips of five real speakers the longest pause inside is 0.5 s, the largest step 21.
+_LONGEST_PAUSE = 1.2  # seconds inside a sentence
+_CLICK = 30.0  # see largest_step
 
 
 class QualityNetworks:

@@ -22,6 +22,7 @@ from voicepack.quality import QualityNetworks, faults
 from voicepack.renders import REAL, Measured, Render
 from voicepack.sentence import LONGEST, Recording, Sentence
 from voicepack.speaker_encoder import load_speaker_encoder
+from voicepack.text import phonemize
 from voicepack.workers import Workers
 
 
@@ -50,8 +51,13 @@ class Utterance:
     real: bool
 
 
+def listeners(hearing: Hearing) -> Workers[Listener]:
+    """Return workers that speak and listen, one per core; a context."""
+    return Workers(functools.partial(Listener, hearing))
+
+
 def speak(
-    hearing: Hearing,
+    workers: Workers[Listener],
     sentences: Sequence[Sentence],
     packs: Mapping[str, Tensor],
     *,
@@ -74,11 +80,15 @@ def speak(
         )
         for each in order
     ]
-    with Workers(functools.partial(Listener, hearing)) as workers:
-        spoken = list(tqdm(workers.map(Listener.hear, tasks), "speak and listen", len(tasks), unit="sentence"))
+    spoken = list(tqdm(workers.map(Listener.hear, tasks), "speak and listen", len(tasks), unit="sentence"))
     places = {name: place for place, name in enumerate([*packs, REAL, *(each.name for each in sentences)])}
     renders = (each for some in spoken for each in some)
     return sorted(renders, key=lambda each: (places[each.voice], places[each.sentence], each.seed))
+
+
+def say(workers: Workers[Listener], texts: Sequence[str], pack: Tensor) -> list[Tensor]:
+    """Speak texts with a pack `[510, 1, 256]` without measuring anything: audio `[samples]` of each."""
+    return list(workers.map(Listener.say, [(phonemize(text), pack) for text in texts]))
 
 
 class Listener:
@@ -101,6 +111,11 @@ class Listener:
         if task.real and sentence.recording is not None:
             renders.append(self._measure(REAL, sentence, 0, sentence.recording.audio, None))
         return renders
+
+    def say(self, task: tuple[str, Tensor]) -> Tensor:
+        """Speak phonemes with a pack."""
+        phonemes, pack = task
+        return self._kokoro.render(phonemes, pack)
 
     def _measure(self, voice: str, sentence: Sentence, seed: int, audio: Tensor, row: Tensor | None) -> Render:
         embedding = embed_render(self._judge, audio)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 
@@ -29,7 +30,7 @@ class Workers(Generic[Tools]):
         # Spawned, not forked: a fork would inherit the locks of whatever threads ran before.
         context = multiprocessing.get_context("spawn")
         count = count or len(os.sched_getaffinity(0))
-        self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load,))
+        self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load, list(warnings.filters)))
 
     def map(self, work: Callable[[Tools, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `work(tools, item)` for every item, in order; the first error ends it."""
@@ -42,7 +43,8 @@ class Workers(Generic[Tools]):
         self._pool.shutdown(cancel_futures=True)
 
 
-def _start(load: Callable[[], Any]) -> None:
+def _start(load: Callable[[], Any], silenced: Any) -> None:
+    cast(list[Any], warnings.filters)[:] = silenced  # what the parent does not want to hear of
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries with threads of their own
     torch.set_num_threads(1)
     torch.multiprocessing.set_sharing_strategy("file_system")  # many small tensors come back: no descriptor for each

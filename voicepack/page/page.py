@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,24 @@ import torch
 from torch import Tensor
 
 from voicepack.measures import MEASURES
-from voicepack.page.charts import line_chart, scatter_chart
-from voicepack.page.media import mp3, spectrogram
+from voicepack.page.charts import equality_chart, line_chart, scatter_chart
+from voicepack.page.media import mp3, seconds, spectrogram
 from voicepack.page.voice_report import TITLES, VoiceReport
 from voicepack.renders import FLOOR, NEW, REAL
 from voicepack.rows import base_vector
 
+# What the page says of a voice, first the most important, with what it is called.
+_FACTS = {
+    "speaker": "speaker",
+    "licence": "licence of the recordings",
+    "consent": "consent of the speaker",
+    "nearest": "nearest stock voice",
+    "made by": "made by",
+    "weights_sha256": "Kokoro's weights, SHA-256",
+    "data_sha256": "recordings, SHA-256",
+    "pack_md5": "pack, MD5",
+}
+_CODE = ("made by", "weights_sha256", "data_sha256", "pack_md5")
 _CURVES = ("mel", "mel_statistics", "f0", "f0_statistics", "energy", "duration")
 
 
@@ -55,7 +66,8 @@ def build_page(
         missing=missing,
         summary=[_summary(report, retrieved[report.name]) for report in reports],
         space=_space(reports, stock),
-        trials=json.dumps({voice["name"]: voice["trials"] for voice in voices}),
+        stock_voices=len(stock),
+        trials={voice["name"]: voice["trials"] for voice in voices},
     )
 
 
@@ -88,18 +100,24 @@ def _noise(report: VoiceReport) -> float | None:
     new, floor, ceiling = (report.score("likeness", voice) for voice in (NEW, FLOOR, REAL))
     if not (new and floor and ceiling and new["noise"]):
         return None
-    return float(new["noise"]) / (float(ceiling["value"]) - float(floor["value"]))
+    span = float(ceiling["value"]) - float(floor["value"])
+    return float(new["noise"]) / span if span > 0 else None
 
 
 def _voice(report: VoiceReport, fixed_sentences: int) -> dict[str, Any]:
     shown = [voice for voice in TITLES if voice in report.folders]
+    measured = [voice for voice in shown if any(row["voice"] == voice for row in report.scores)]
     heard = _heard(report, shown, fixed_sentences)
+    trials = [
+        {"sentence": each["name"], "text": each["text"], "voices": [player.voice for player in each["players"]]}
+        for each in heard
+    ]
     return {
         "name": report.name,
-        "facts": report.facts,
+        "facts": _facts(report),
         "nearest": report.nearest,
-        "columns": [(voice, TITLES[voice]) for voice in shown],
-        "scores": _score_rows(report, shown),
+        "columns": [(voice, TITLES[voice]) for voice in measured],
+        "scores": _score_rows(report, measured),
         "heard": heard,
         "pictures": _pictures(report),
         "training": _training(report),
@@ -107,11 +125,21 @@ def _voice(report: VoiceReport, fixed_sentences: int) -> dict[str, Any]:
         "length_chart": _length_chart(report),
         "f0_chart": _f0_chart(report),
         "rejected": report.rejected,
-        "trials": [
-            {"sentence": each["name"], "text": each["text"], "voices": [player.voice for player in each["players"]]}
-            for each in heard
-        ],
+        "trials": trials,
+        "rivals": [(voice, TITLES[voice]) for voice in shown if _comparable(voice, trials)],
     }
+
+
+def _facts(report: VoiceReport) -> list[tuple[str, str, bool]]:
+    """Return what is known of a voice: what it is called, its value, whether that is for a machine to read."""
+    known = {**report.facts, "nearest": report.nearest}
+    names = [*(name for name in _FACTS if name in known), *(name for name in known if name not in {*_FACTS, "name"})]
+    return [(_FACTS.get(name, name), known[name], name in _CODE) for name in names]
+
+
+def _comparable(voice: str, trials: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the blind test can play the new voice against another: some sentence is heard from both."""
+    return voice not in (NEW, REAL) and any({NEW, voice} <= set(trial["voices"]) for trial in trials)
 
 
 def _heard(report: VoiceReport, shown: Sequence[str], fixed_sentences: int) -> list[dict[str, Any]]:
@@ -146,10 +174,16 @@ def _pictures(report: VoiceReport) -> list[dict[str, Any]]:
         if sentence.recording is None:
             continue
         f0[REAL, sentence.name] = sentence.recording.f0[0]
+        paths = {voice: report.sample(sentence.name, voice) for voice in (REAL, NEW, FLOOR)}
+        found = {voice: path for voice, path in paths.items() if path is not None and (voice, sentence.name) in f0}
+        scale = max(map(seconds, found.values()), default=0.0)
         drawn = [
-            {"title": TITLES[voice], "svg": spectrogram(path, f0[voice, sentence.name])}
-            for voice in (REAL, NEW, FLOOR)
-            if (path := report.sample(sentence.name, voice)) is not None
+            {
+                "title": TITLES[voice],
+                "seconds": seconds(path),
+                "svg": spectrogram(path, f0[voice, sentence.name], scale),
+            }
+            for voice, path in found.items()
         ]
         pictures.append({"text": sentence.text, "drawn": drawn})
     return pictures
@@ -160,9 +194,9 @@ def _training(report: VoiceReport) -> str:
     series = {}
     for name in _CURVES:
         values = torch.tensor([float(row[name]) for row in report.training])
-        window = min(10, len(values))
+        window = max(1, min(10, len(values)))
         smooth = values.unfold(0, window, 1).mean(1).tolist()
-        series[name] = [(float(index + window - 1), value) for index, value in enumerate(smooth)]
+        series[name.replace("_", " ")] = [(float(index + window - 1), value) for index, value in enumerate(smooth)]
     return line_chart(f"training losses of {report.name}", series, "step", "loss")
 
 
@@ -178,7 +212,7 @@ def _length_chart(report: VoiceReport) -> str:
 
 def _f0_chart(report: VoiceReport) -> str:
     cloud = [(float(row["recorded_hz"]), float(row["rendered_hz"])) for row in report.f0]
-    return scatter_chart(f"F0 of {report.name}", {"new voice": cloud}, "recorded, Hz", "rendered, Hz")
+    return equality_chart(f"F0 of {report.name}", cloud, "recorded, Hz", "rendered, Hz")
 
 
 def _space(reports: Sequence[VoiceReport], stock: Mapping[str, Tensor]) -> str:
@@ -194,8 +228,6 @@ def _space(reports: Sequence[VoiceReport], stock: Mapping[str, Tensor]) -> str:
         first, second = (plane @ (vector - mean)).tolist()
         return first, second
 
-    series = {"stock voices": [place(vector) for vector in vectors]}
-    for report in reports:
-        series[report.name] = [place(base_vector(report.pack))]
+    cloud, named = [place(vector) for vector in vectors], {each.name: place(base_vector(each.pack)) for each in reports}
     title = "the packs among the stock voices"
-    return scatter_chart(title, series, "first principal component", "second", labels=True)
+    return scatter_chart(title, cloud, "first principal component", "second component", named)

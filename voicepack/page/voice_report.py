@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from voicepack.evaluation import score_table
 from voicepack.files import read_table, read_tensors
 from voicepack.renders import FLOOR, NEW, REAL, Render, read_renders, sample
 from voicepack.sentence import Sentence, read_sentences
@@ -32,7 +34,6 @@ class VoiceFiles:
     reference: Path
     baselines: Path
     new: Path
-    scores: Path
     lengths: Path
     f0: Path
     training: Path
@@ -52,7 +53,7 @@ class VoiceReport:
     sentences: Sequence[Sentence]
     renders: Sequence[Render]
     folders: Mapping[str, Path]  # of the samples of each voice
-    scores: Sequence[Mapping[str, str]]
+    scores: Sequence[Mapping[str, Any]]  # see voicepack.evaluation.score_table
     lengths: Sequence[Mapping[str, str]]
     f0: Sequence[Mapping[str, str]]
     training: Sequence[Mapping[str, str]]
@@ -78,14 +79,14 @@ class VoiceReport:
             sentences=read_sentences(files.reference),
             renders=renders,
             folders=folders,
-            scores=read_table(files.scores),
+            scores=score_table(renders),
             lengths=read_table(files.lengths),
             f0=read_table(files.f0),
             training=read_table(files.training),
             rejected=read_table(files.rejected),
         )
 
-    def score(self, measure: str, voice: str = NEW) -> Mapping[str, str] | None:
+    def score(self, measure: str, voice: str = NEW) -> Mapping[str, Any] | None:
         """Return a measure of one of the voices, or None where it has none."""
         found = (row for row in self.scores if (row["measure"], row["voice"]) == (measure, voice))
         return next(found, None)
