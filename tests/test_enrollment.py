@@ -12,10 +12,11 @@ from voicepack.audio import write_audio
 from voicepack.command import main
 from voicepack.enrollment import Enroller, enroll, read_recording
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors
+from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
 from voicepack.projection import load_projection
+from voicepack.speaker_encoder import Resemblyzer
 from voicepack.style_encoder import write_style_encoder
 from voicepack.text import phonemize
 from voicepack.voice_reader import VoiceReader, cut
@@ -100,6 +101,17 @@ def test_a_pack_is_called_pt(clip: Path, tmp_path: Path, capsys: pytest.CaptureF
 def test_missing_networks_are_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "my.pt"), "--models", str(tmp_path)]
     check_one_line([str(clip), *out], "stock_voices.safetensors", capsys)
+
+
+def test_the_judge_is_the_one_that_heard_the_stock_voices(enroller: Enroller, tmp_path: Path) -> None:
+    speakers, about = read_tensors(MODELS / "stock_speakers.safetensors")
+    assert about == {"judge": "resemblyzer"}
+    assert isinstance(enroller.speaker_encoder, Resemblyzer)
+    assert {len(embedding) for embedding in speakers.values()} == {Resemblyzer.size}
+    (tmp_path / "stock_voices.safetensors").symlink_to(MODELS / "stock_voices.safetensors")
+    write_tensors(tmp_path / "stock_speakers.safetensors", speakers, {"judge": "nobody"})
+    with pytest.raises(VoicepackError, match=r"^stock\.judge is 'nobody'"):
+        Enroller.load(tmp_path)
 
 
 def test_a_recording_is_brought_to_one_level(tmp_path: Path) -> None:

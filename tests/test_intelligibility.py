@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from voicepack.intelligibility import Transcriber, character_error_rate, normalise, word_error_rate
+from voicepack.intelligibility import Transcriber, character_error_rate, count_errors, normalise, word_error_rate
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,32 @@ def test_a_reference_without_words_is_an_error():
         word_error_rate(["..."], ["cat"])
     with pytest.raises(ValueError, match="1 references, but 2"):
         character_error_rate(["cat"], ["cat", "dog"])
+
+
+def test_counts_of_single_sentences_add_up_to_the_rates_over_all():
+    spoken = [
+        ("There were seventeen boats, weren't there?", "there were 17 boats where are there"),
+        ("The train leaves at 6:45.", "a train leaves"),
+        ("Why not?", "why in the world not"),
+        ("It isn't mine; I'll go.", ""),
+        ("My neighbours organised a tour.", "my neighbors organized a tour"),
+    ]
+    counts = [count_errors(text, heard) for text, heard in spoken]
+    total = {name: sum(each[name] for each in counts) for name in counts[0]}
+    texts, heard = zip(*spoken, strict=True)
+    assert total["word_errors"] / total["words"] == pytest.approx(word_error_rate(texts, heard), abs=1e-9)
+    assert total["character_errors"] / total["characters"] == pytest.approx(
+        character_error_rate(texts, heard), abs=1e-9
+    )
+    assert total["word_errors"] > 0
+
+
+def test_errors_are_counted_of_the_text():
+    assert count_errors("The cat sat.", "the cat") == {
+        "words": 3, "word_errors": 1, "characters": 11, "character_errors": 4,
+    }  # fmt: skip
+    assert count_errors("Cat!", "the cat sat")["word_errors"] == 2
+    assert count_errors("Cat!", "") == {"words": 1, "word_errors": 1, "characters": 3, "character_errors": 3}
 
 
 @pytest.mark.slow

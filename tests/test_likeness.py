@@ -2,15 +2,7 @@ import pytest
 import torch
 
 from voicepack.errors import VoicepackError
-from voicepack.kokoro import Kokoro
-from voicepack.likeness import SpeakerEncoder, cosine, normalised_likeness, speaker_embedding
-
-PHONEMES = "ðə kˈæt sˈæt bI ðə dˈɔɹ, ænd hi wˈɔʧt ðə ɹˈAn."
-
-
-@pytest.fixture(scope="module")
-def encoder() -> SpeakerEncoder:
-    return SpeakerEncoder()
+from voicepack.likeness import cosine, embed_render, nearest_voice, normalised_likeness, speaker_embedding
 
 
 def test_cosine_of_a_vector_with_itself_its_negative_and_a_normal():
@@ -34,27 +26,44 @@ def test_normalised_likeness_without_a_scale_is_an_error(ceiling):
         normalised_likeness(0.7, 0.6, ceiling)
 
 
-@pytest.mark.parametrize("samples", [0, 100, 24_000])
-def test_silence_is_no_voice(encoder, samples):
-    with pytest.raises(VoicepackError, match="no speech") as caught:
-        encoder.embed(torch.zeros(samples))
-    assert "\n" not in str(caught.value)
+class HearsNothing:
+    size = 5
+
+    def embed(self, audio):
+        raise VoicepackError("no speech in it.")
 
 
-def test_loading_prints_nothing(encoder, capsys):
-    SpeakerEncoder()
-    assert capsys.readouterr().out == ""
+class HearsTheMean:
+    size = 2
+
+    def embed(self, audio):
+        return torch.stack([audio.mean(), audio.std()])
 
 
-@pytest.mark.slow
-def test_a_voice_is_most_like_itself(encoder: SpeakerEncoder, kokoro: Kokoro, stock_packs):
-    first = kokoro.render(PHONEMES, stock_packs["af_heart"], seed=1)
-    embedding = encoder.embed(first.requires_grad_())
-    assert embedding.shape == (256,)
-    assert float(embedding.norm()) == pytest.approx(1, abs=1e-5)
-    assert not embedding.requires_grad  # no loss can use the judge
-    assert torch.equal(embedding, encoder.embed(first))
-    again = encoder.embed(kokoro.render(PHONEMES, stock_packs["af_heart"], seed=2))
-    other = encoder.embed(kokoro.render(PHONEMES, stock_packs["am_adam"], seed=1))
-    assert cosine(embedding, again) > 0.85
-    assert cosine(embedding, other) < 0.7
+def test_a_render_in_which_nobody_speaks_is_like_nobody():
+    nobody = embed_render(HearsNothing(), torch.zeros(24_000))
+    assert torch.equal(nobody, torch.zeros(5))
+    assert cosine(nobody, torch.ones(5)) == 0
+
+
+def test_a_render_is_embedded_by_the_judge():
+    render = torch.tensor([1.0, 2.0, 6.0])
+    assert torch.equal(embed_render(HearsTheMean(), render), HearsTheMean().embed(render))
+
+
+def test_the_nearest_voice_has_the_largest_cosine():
+    speakers = {"b": torch.tensor([0.0, 1.0]), "a": torch.tensor([0.6, 0.8]), "c": torch.tensor([-1.0, 0.0])}
+    assert nearest_voice(speakers, torch.tensor([0.8, 0.6])) == "a"
+    assert nearest_voice(speakers, torch.tensor([-0.8, 0.6])) == "c"
+
+
+def test_of_several_sentences_of_a_voice_the_mean_likeness_counts():
+    steady = torch.tensor([[0.8, 0.6], [0.8, 0.6]])
+    one_lucky = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert nearest_voice({"lucky": one_lucky, "steady": steady}, torch.tensor([1.0, 0.0])) == "steady"
+    assert nearest_voice({"lucky": one_lucky, "steady": 0.5 * steady}, torch.tensor([1.0, 0.0])) == "lucky"
+
+
+def test_of_equally_near_voices_the_first_by_name_is_taken():
+    same = torch.tensor([0.6, 0.8])
+    assert nearest_voice({"b": same, "a": same}, torch.tensor([1.0, 0.0])) == "a"

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.slow
 
 QUICK = {
     "train": {"steps": 2, "max_seconds": 6, "start_candidates": 1, "window_seconds": 1.0},
-    "evaluate": {"max_clips": 1, "test_sentences": ["Good night."]},
+    "reference": {"sentences": 3, "held_out_seconds": 2},
+    "baselines": {"walk_steps": 1, "origin_epochs": 2, "enroll_seconds": 5},
+    "evaluate": {"test_sentences": ["Good night."]},
+    "report": {"fixed_sentences": 2},
 }
 
 
@@ -60,7 +63,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
     _run(folder, "dvc", "commit", "-q", "-f", "weights")
     output = _run(folder, "dvc", "repro", "evaluate@tiny")
     assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
-        f"Running stage '{name}@tiny':" for name in ("prepare", "extract", "train", "expand", "evaluate")
+        f"Running stage '{name}@tiny':" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate")
     ], "what is committed must be up to date, and only the new voice's stages run"
     return folder
 
@@ -74,18 +77,19 @@ def test_pack_is_what_kokoro_loads(project: Path) -> None:
 
 def test_metrics_are_flat_and_finite(project: Path) -> None:
     metrics = json.loads((project / "metrics/tiny.json").read_text())
-    for name in ("mel_loss", "likeness", "f0_rmse_cents", "wer"):
-        assert math.isfinite(metrics[name])
-        assert math.isfinite(metrics[f"{name}_floor"])
-    assert 0.7 < metrics["likeness_ceiling"] <= 1
+    assert all(isinstance(value, float) and math.isfinite(value) for value in metrics.values())
+    for name in ("mel_loss", "mcd_db", "likeness", "retrieval", "f0_rmse_cents", "f0_correlation", "wer", "dnsmos"):
+        assert {name, f"{name}_floor", f"{name}_noise"} <= set(metrics)
+    assert 0.6 < metrics["likeness_ceiling"] <= 1
     assert "recovered_acoustic_error" not in metrics, "only a voice whose truth is known has it"
 
 
 def test_samples_can_be_heard(project: Path) -> None:
-    samples = sorted(path.name for path in (project / "metrics/samples/tiny").iterdir())
-    assert "test_1.wav" in samples
-    assert len(samples) == 4  # one test sentence; one held-out clip: real, new, nearest stock voice
-    audio, rate = soundfile.read(project / "metrics/samples/tiny/test_1.wav")
+    samples = project / "metrics/samples/tiny"
+    assert len(list((samples / "new").glob("*_new.wav"))) == 3 + 2  # fixed sentences, held-out texts
+    assert len(list((samples / "reference").glob("*_stock.wav"))) == 3 + 2
+    assert len(list((samples / "reference").glob("*_real.wav"))) == 2
+    audio, rate = soundfile.read(samples / "new/test_1.wav")
     assert rate == 24_000
     assert abs(audio).max() > 0.05
 
@@ -102,9 +106,42 @@ def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
     )
     found = _run(project, "python", "-c", script).strip().splitlines()[-1]
     assert sorted(yaml.safe_load(found)) == sorted(
-        f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "evaluate")
+        f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate")
     )
     assert len(_run(project, "python", "-m", "stages.find_run", "train@tiny").strip()) == 32
+
+
+def test_the_page_and_the_summary_show_every_recipe(project: Path) -> None:
+    _run(project, "dvc", "repro", "baselines@tiny")
+    _run(project, "dvc", "repro", "--single-item", "report")
+    page = (project / "metrics/report.html").read_text()
+    for recipe in (
+        "nearest stock voice",
+        "enrolled",
+        "mean of the stock voices",
+        "random walk",
+        "recipe of the origin",
+    ):
+        assert recipe in page
+    assert "CC0-1.0" in page
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    assert summary["voices"] == 1
+    assert all(math.isfinite(value) for value in summary.values())
+
+
+def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
+    _run(project, "git", "add", "metrics/tiny.json", "dvc.yaml", "params.yaml")
+    _run(project, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "measured")
+    metrics = json.loads((project / "metrics/tiny.json").read_text())
+    kept = dict(metrics)
+    metrics["likeness"] += 0.5 * metrics["likeness_noise"]
+    metrics["dnsmos"] += 1
+    (project / "metrics/tiny.json").write_text(json.dumps(metrics))
+    shown = _run(project, "python", "-m", "stages.compare", "HEAD")
+    (project / "metrics/tiny.json").write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    lines = {line.split()[1]: line for line in shown.splitlines()}
+    assert lines["likeness"].endswith("none")
+    assert lines["dnsmos"].endswith("+1.000")
 
 
 def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:

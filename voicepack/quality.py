@@ -17,7 +17,7 @@ from voicepack.constants import SAMPLE_RATE
 
 _NETWORK_RATE = 16_000
 _PIECE = 7.68  # seconds that DistillMOS hears at once; DNSMOS hears 9
-# Of 56 clips of five real speakers the longest pause inside is 0.5 s, the largest step 21.
+# Of 58 clips of ten real speakers the longest pause inside is 0.95 s; of 30 of them the largest step is 16.
 _LONGEST_PAUSE = 1.2  # seconds inside a sentence
 _CLICK = 30.0  # see largest_step
 
@@ -50,7 +50,8 @@ class QualityNetworks:
         """Judge audio `[samples]` at 24 kHz: `dnsmos` and `distillmos`.
 
         Long audio is heard in equal pieces of at most 7.7 s and the scores averaged. The packages slide a window by a
-        second instead, which costs six times as much for the same answer (within 0.05, see the tests).
+        second instead, which costs six times as much: on six clips of 17 to 31 s the answers differ by 0.13 at most
+        (DNSMOS) and 0.20 (DistillMOS).
         """
         wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _NETWORK_RATE).clamp(-1, 1)
         pieces = wave.tensor_split(-(-len(wave) // int(_PIECE * _NETWORK_RATE)))
@@ -73,7 +74,7 @@ def faults(render: Tensor, phoneme_count: int) -> list[str]:
     # The two ends of a render belong to every sentence; in the shortest they are most of it.
     found = {
         "clipped": is_clipped(render) or float(render.abs().max()) >= 1,
-        "click": largest_step(render) > _CLICK,
+        "click": largest_step(speech) > _CLICK,
         "pause": longest_pause(speech) > _LONGEST_PAUSE,
         "too slow": phoneme_count > 20 and rate < slowest,
         "too fast": rate > fastest,
@@ -83,9 +84,13 @@ def faults(render: Tensor, phoneme_count: int) -> list[str]:
 
 def largest_step(audio: Tensor) -> float:
     """Return the largest second difference of audio `[samples]`, in medians of those of its loud 25 ms frames."""
-    steps = audio.diff(n=2).abs().unfold(0, SAMPLE_RATE // 40, SAMPLE_RATE // 40).amax(1)
-    loud = steps[steps > steps.quantile(0.5)]
-    return float(steps.max() / loud.median().clamp_min(1e-6)) if len(loud) else 0.0
+    frame = SAMPLE_RATE // 40
+    if len(audio) < frame + 2:
+        return 0.0
+    steps = audio.diff(n=2).abs().unfold(0, frame, frame).amax(1)
+    spoken = steps[steps > 0.03 * steps.quantile(0.9)]  # without this, silence around a word would count as loud
+    loud = spoken[spoken >= spoken.quantile(0.5)] if len(spoken) else steps
+    return float(steps.max() / loud.median().clamp_min(1e-6))
 
 
 def longest_pause(speech: Tensor) -> float:

@@ -49,7 +49,8 @@ def fixed_sentences(count: int = 20) -> list[Sentence]:
     They are American English: a voice of another language is judged by its accent too.
     """
     texts = sentences("evaluation")
-    chosen = sorted({round(index * (len(texts) - 1) / max(count - 1, 1)) for index in range(min(count, len(texts)))})
+    count = min(count, len(texts))
+    chosen = [index * len(texts) // count for index in range(count)]
     return [Sentence(f"sentence_{index + 1:02d}", texts[index], phonemize(texts[index])) for index in chosen]
 
 

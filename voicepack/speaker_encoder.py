@@ -20,6 +20,7 @@ from voicepack.errors import VoicepackError
 from voicepack.hub import fetch
 
 _ENCODER_RATE = 16_000
+_SHORTEST = 0.35  # seconds that WavLM's x-vector head needs
 
 
 class SpeakerEncoder(Protocol):
@@ -105,9 +106,9 @@ class WavLM:
     @torch.no_grad()
     def embed(self, audio: Tensor) -> Tensor:
         """Embed audio as `SpeakerEncoder.embed` says; the level is normalised as in its training."""
-        wave = _wave(audio)
-        if not audio.any():
+        if len(audio) < _SHORTEST * SAMPLE_RATE or not audio.any():
             raise _no_speech(audio)
+        wave = _wave(audio)
         wave = (wave - wave.mean()) / (wave.var(correction=0) + 1e-7).sqrt()
         return torch.nn.functional.normalize(self._model(wave[None]).embeddings[0], dim=0)
 

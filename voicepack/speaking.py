@@ -32,7 +32,7 @@ class Hearing:
 
     kokoro: Path  # the folder of the weights
     judge: str  # as in load_speaker_encoder
-    reference: Tensor  # [D], the speaker's embedding: see voicepack.evaluation.reference_embedding
+    reference: Tensor  # [D], the speaker's embedding: see voicepack.floor_and_ceiling.reference_embedding
     stock_speakers: Tensor  # [V, D], those of the stock voices
 
     def recognise(self, embedding: Tensor) -> tuple[float, float]:

@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import torch
 
+from voicepack.errors import VoicepackError
+
 Tools = TypeVar("Tools")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,9 +50,14 @@ def _start(load: Callable[[], Any], silenced: Any) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries with threads of their own
     torch.set_num_threads(1)
     torch.multiprocessing.set_sharing_strategy("file_system")  # many small tensors come back: no descriptor for each
-    _tools["loaded"] = load()
+    try:
+        _tools["loaded"] = load()
+    except VoicepackError as error:  # raised here, it would only be said that a worker died
+        _tools["error"] = error
 
 
 def _call(task: tuple[Callable[[Any, Any], Any], Any]) -> Any:
     work, item = task
+    if "error" in _tools:
+        raise _tools["error"]
     return work(_tools["loaded"], item)

@@ -1,0 +1,62 @@
+"""The speaker that renders are compared with, and what he would score himself."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from voicepack.clips import Clip
+from voicepack.errors import VoicepackError
+from voicepack.floor_and_ceiling import ceilings, reference_embedding
+from voicepack.renders import FLOOR, REAL, Measured, Render
+from voicepack.speaking import Hearing
+
+
+class Ear:
+    """Hears the share of positive samples, and no voice in zeros."""
+
+    size = 2
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def embed(self, audio: Tensor) -> Tensor:
+        self.lengths.append(len(audio))
+        if not audio.any():
+            raise VoicepackError("no speech in it.")
+        return torch.nn.functional.normalize(
+            torch.stack([(audio > 0).float().mean(), (audio < 0).float().mean()]), dim=0
+        )
+
+
+def hearing() -> Hearing:
+    return Hearing(Path("nowhere"), "ear", torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 1.0]]))
+
+
+def floor_render(name: str, seconds: float, *, held_out: bool = False) -> Render:
+    return Render(FLOOR, name, held_out, 0, 12, Measured(seconds))
+
+
+def test_the_reference_is_the_mean_of_the_clips_as_a_unit_vector() -> None:
+    clips = [Clip(str(sign), "", "", torch.full((100,), sign), 12_000.0, 40.0) for sign in (1.0, -1.0)]
+    torch.testing.assert_close(reference_embedding(Ear(), clips), torch.tensor([0.5, 0.5]).sqrt())
+
+
+def test_the_ceiling_is_of_four_stretches_as_long_as_the_floors_render() -> None:
+    speech = torch.cat([torch.ones(36_000), -torch.ones(36_000)])
+    judge = Ear()
+    (found,) = ceilings(judge, hearing(), speech, [floor_render("a", 0.5), floor_render("b", 1.0, held_out=True)])
+    assert judge.lengths == [12_000] * 4
+    assert (found.voice, found.sentence, found.held_out, found.phoneme_count) == (REAL, "a", False, 12)
+    # Two of the stretches lie in the half that sounds like the speaker, two in the other.
+    assert found.measured.likeness == pytest.approx(0.5)
+    assert found.measured.retrieved == pytest.approx(0.5)
+    torch.testing.assert_close(found.embedding, torch.tensor([0.5, 0.5]).sqrt())
+
+
+def test_less_speech_than_the_render_is_taken_whole() -> None:
+    judge = Ear()
+    (found,) = ceilings(judge, hearing(), torch.ones(6_000), [floor_render("a", 2.0)])
+    assert judge.lengths == [6_000] * 4
+    assert found.measured.likeness == pytest.approx(1)
