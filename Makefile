@@ -20,7 +20,9 @@ NAME ?= $(if $(DATA),,demo)
 voice: setup
 	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
 	@$(if $(DATA),python -m stages.add_voice "$(NAME)" "$(DATA)")
-	@dvc repro "evaluate@$(NAME)"
+	@dvc repro "evaluate@$(NAME)" "baselines@$(NAME)"
+	@# The page by itself: with what it depends on, the other voices would be made too.
+	@dvc repro --single-item report
 	@python -m stages.show "$(NAME)"
 
 test: lint
@@ -59,4 +61,8 @@ $(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepa
 
 $(VENV)/.ready-to-test: $(VENV)/.ready requirements-test.txt
 	@pip install --quiet -r requirements-test.txt
+	@# The page is tested in a browser where there is one, or where one can be installed.
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
+		|| echo "No Chromium: the tests of the page in a browser will be skipped."
 	@touch $@

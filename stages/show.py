@@ -1,4 +1,4 @@
-"""Show where a voice's pack is and how good it is: python -m stages.show NAME"""
+"""How good a voice is, and where its pack: python -m stages.show NAME. Without a name, a table of all voices."""
 
 from __future__ import annotations
 
@@ -42,7 +42,27 @@ def table(voice: str) -> str:
     return "\n".join(lines)
 
 
+def all_voices() -> str:
+    """Return a table of all evaluated voices in Markdown: each measure with its interval, in brackets the floor's."""
+    columns = ("likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
+    titles = [measure.title for measure in MEASURES if measure.name in columns]
+    lines = [f"| voice | normalised likeness | {' | '.join(titles)} |", "|---" * (len(columns) + 2) + "|"]
+    for path in sorted((places.METRICS / "scores").glob("*.tsv")):
+        metrics = json.loads((places.METRICS / f"{path.stem}.json").read_text())
+        scores = {(row["measure"], row["voice"]): row for row in read_table(path)}
+        cells = [f"{metrics['likeness_normalised']:.3f}" if "likeness_normalised" in metrics else "no scale"]
+        for name in columns:
+            new, floor = scores[name, NEW], scores[name, FLOOR]
+            low, high = float(new["low"]), float(new["high"])
+            cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}] ({float(floor['value']):.3f})")
+        lines.append(f"| {path.stem} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print(all_voices())
+        sys.exit()
     name = sys.argv[1]
     print(f"\n{table(name)}\n")
     print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
