@@ -21,6 +21,7 @@ CHECKPOINTS = Path("models/checkpoints")  # scratch as well
 METRICS = Path("metrics")
 SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
+BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
 
 
 def clips(voice: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from stages import places
@@ -23,7 +24,7 @@ class ReportSettings:
 def main() -> None:
     with running("report", ReportSettings) as stage:
         voices = list(load_settings("voices", dict[str, dict[str, str]]))
-        ready = [name for name in voices if places.voice_samples(name).exists() and places.baselines(name).exists()]
+        ready = [name for name in voices if places.voice_samples(name).exists()]
         if not ready:
             raise VoicepackError("no voice has been evaluated. Run `dvc repro` first.")
         reports = [VoiceReport.read(name, files(name), facts(name)) for name in ready]
@@ -32,7 +33,8 @@ def main() -> None:
         summary = summarise_voices(reports, retrieved)
         stock = read_tensors(places.STOCK_VOICES)[0]
         missing = [name for name in voices if name not in ready]
-        page = build_page(reports, retrieved, stock, missing, stage.settings.fixed_sentences)
+        speed = json.loads(places.BENCH.read_text())
+        page = build_page(reports, retrieved, stock, missing, speed, stage.settings.fixed_sentences)
         with written_whole(places.REPORT) as temporary:
             temporary.write_text(page)
         write_json(METRICS / "summary.json", summary)

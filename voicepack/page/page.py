@@ -47,12 +47,13 @@ def build_page(
     retrieved: Mapping[str, float],
     stock: Mapping[str, Tensor],
     missing: Sequence[str],
+    speed: Mapping[str, float],
     fixed_sentences: int,
 ) -> str:
     """Return the page as HTML.
 
-    `stock` are the stock packs by name, `missing` the voices without an evaluation; of the fixed sentences so many are
-    played, short to long, besides all held-out texts.
+    `stock` are the stock packs by name, `missing` the voices without an evaluation, `speed` what `make bench` has
+    written; of the fixed sentences so many are played, short to long, besides all held-out texts.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("voicepack.page", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -67,6 +68,7 @@ def build_page(
         summary=[_summary(report, retrieved[report.name]) for report in reports],
         space=_space(reports, stock),
         stock_voices=len(stock),
+        speed=speed,
         trials={voice["name"]: voice["trials"] for voice in voices},
     )
 

@@ -66,7 +66,8 @@ class VoiceReport:
         pack, origin = read_tensors(files.pack)
         folders: dict[str, Path] = {}
         renders: list[Render] = []
-        for folder in (files.new, files.reference, files.baselines):
+        # The baselines may be made later: the page shows the recipes that are there.
+        for folder in (files.new, files.reference, *([files.baselines] if files.baselines.exists() else [])):
             some = read_renders(folder)
             renders += some
             folders |= dict.fromkeys((each.voice for each in some), folder)
