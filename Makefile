@@ -4,7 +4,7 @@
 # make lint                        ruff and mypy alone
 # make setup                       only the virtual environment in .venv
 # make encoder-table SPEAKERS=folder   what the encoder is worth, on a folder of datasets of real speakers
-# make bench                       how fast it is here (about 10 minutes, with nothing else running)
+# make bench                       how fast it is here (5 minutes, with nothing else running)
 # make help                        this list
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -41,7 +41,7 @@ encoder-table: setup
 	@python -m stages.assess_encoder $(if $(SPEAKERS),--speakers "$(SPEAKERS)") $(if $(FIRST),--first "$(FIRST)")
 
 bench: setup
-	@dvc repro evaluate@demo baselines@demo
+	@dvc repro expand@demo
 	@python -m stages.bench
 
 setup: $(VENV)/.ready

@@ -33,9 +33,6 @@ def main() -> None:
         "real_time_factor": real_time_factor(),
         "enrol_s": enrolment_seconds(),
         "train_s": stage_seconds("train"),
-        "reference_s": stage_seconds("reference"),
-        "baselines_s": stage_seconds("baselines"),
-        "evaluate_s": stage_seconds("evaluate"),
     }
     write_json(places.BENCH, figures)
     for name, value in figures.items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recordings import babble
 from torch import Tensor
 
 from voicepack.clips import Clip
@@ -35,7 +36,9 @@ def hearing() -> Hearing:
 
 
 def floor_render(name: str, seconds: float, *, held_out: bool = False) -> Render:
-    return Render(FLOOR, name, held_out, 0, 12, Measured(seconds))
+    silence = torch.zeros(12_000)
+    audio = torch.cat([silence, babble(seconds), silence])
+    return Render(FLOOR, name, held_out, 0, 12, Measured(seconds + 1), audio=audio)
 
 
 def test_the_reference_is_the_mean_of_the_clips_as_a_unit_vector() -> None:
