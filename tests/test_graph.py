@@ -61,6 +61,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
+    (folder / "metrics").mkdir()
+    shutil.copy(ROOT / "metrics/bench.json", folder / "metrics")
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     for name, entry in graph["stages"].items():
         stage = entry.get("do", entry)

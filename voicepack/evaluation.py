@@ -32,7 +32,8 @@ def summarise(renders: Sequence[Render]) -> dict[str, float]:
     # Where the judge hears the stock voice as well as the speaker himself there is no scale, and no such number.
     if ceiling > floor:
         metrics["likeness_normalised"] = normalised_likeness(metrics["likeness"], floor, ceiling)
-        metrics["likeness_normalised_noise"] = metrics["likeness_noise"] / (ceiling - floor)
+        if "likeness_noise" in metrics:
+            metrics["likeness_normalised_noise"] = metrics["likeness_noise"] / (ceiling - floor)
     return metrics
 
 
