@@ -52,6 +52,7 @@ def main() -> None:
         write_table(places.METRICS / "f0" / f"{voice}.tsv", f0_table(spoken, sentences), F0_COLUMNS)
         write_json(places.METRICS / f"{voice}.json", metrics)
         stage.run.log_metrics(metrics)
+        stage.run.log_artifact(folder)
 
 
 def recovery(voice: str, pack: Tensor, stock: Mapping[str, Tensor]) -> dict[str, float]:

@@ -33,9 +33,13 @@ class Run:
         mlflow.log_metrics(dict(metrics), step=step)
 
     def log_artifact(self, path: Path) -> None:
+        """Keep a file with the run, or a folder under its own name."""
         import mlflow
 
-        mlflow.log_artifact(str(path))
+        if path.is_dir():
+            mlflow.log_artifacts(str(path), path.name)
+        else:
+            mlflow.log_artifact(str(path))
 
 
 @contextmanager

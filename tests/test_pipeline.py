@@ -144,6 +144,11 @@ def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
     assert lines["dnsmos"].endswith("+1.000")
 
 
+def test_the_samples_and_the_page_are_kept_with_their_runs(project: Path) -> None:
+    artifacts = {path.name for path in (project / "mlruns").rglob("*") if path.is_file()}
+    assert {"test_1.wav", "report.html"} <= artifacts
+
+
 def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["expand"]["rows"] = "flat"
