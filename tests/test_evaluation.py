@@ -129,7 +129,6 @@ def test_noise_is_heard(bench: Bench, right: dict[str, float], stock_packs: dict
     assert noisy["dnsmos"] < right["dnsmos"] - 0.3
     assert noisy["distillmos"] < right["distillmos"] - 0.3
     assert noisy["mcd_db"] > 1.5 * right["mcd_db"]
-    assert noisy["rate_ratio"] == pytest.approx(right["rate_ratio"], abs=0.1)
 
 
 def test_a_band_limit_is_heard(bench: Bench, right: dict[str, float], stock_packs: dict[str, Tensor]) -> None:
