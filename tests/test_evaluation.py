@@ -141,7 +141,6 @@ def test_a_band_limit_is_heard(bench: Bench, right: dict[str, float], stock_pack
     assert muffled["mel_loss"] > 1.3 * right["mel_loss"]
     assert muffled["mcd_db"] > 1.5 * right["mcd_db"]
     assert muffled["distillmos"] < right["distillmos"] - 0.3
-    assert muffled["f0_mean_ratio"] == pytest.approx(1, abs=0.05)
 
 
 def test_a_scrambled_pack_is_nobody(bench: Bench, right: dict[str, float], stock_packs: dict[str, Tensor]) -> None:
