@@ -20,7 +20,7 @@ from voicepack.kokoro import Kokoro
 from voicepack.origin import origin_pack
 from voicepack.random_walk import random_walk
 from voicepack.renders import write_renders
-from voicepack.sentence import LONGEST, read_sentences
+from voicepack.sentence import read_sentences
 from voicepack.speaking import listeners, speak
 
 
@@ -54,9 +54,7 @@ def main() -> None:
                 (texts[0], texts[min(1, len(texts) - 1)]), steps=settings.walk_steps, seed=settings.seed,
             ),
         }  # fmt: skip
-        sentences = [
-            each for each in read_sentences(places.reference(voice)) if each.held_out or len(each.phonemes) <= LONGEST
-        ]
+        sentences = [each for each in read_sentences(places.reference(voice)) if not each.long]
         with listeners(hearing) as workers:
             renders = speak(workers, sentences, packs)
         folder = places.baselines(voice)

@@ -13,7 +13,7 @@ from stages.speech import rendered_speech
 from stages.stage import running
 from voicepack.files import read_tensors, write_tensors
 from voicepack.likeness import speaker_embedding
-from voicepack.sentence import LONGEST, fixed_sentences
+from voicepack.sentence import fixed_sentences
 from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.stock_likeness import embed_stock_voices
 
@@ -33,7 +33,7 @@ def main() -> None:
             name: speaker_embedding([encoder.embed(clip) for clip in speech.stock([name]).audio]) for name in packs
         }
         write_tensors(places.STOCK_SPEAKERS, speakers, {"judge": judge})
-        phonemes = [each.phonemes for each in fixed_sentences() if len(each.phonemes) <= LONGEST]
+        phonemes = [each.phonemes for each in fixed_sentences() if not each.long]
         spoken = embed_stock_voices(places.KOKORO, judge, packs, phonemes)
         write_tensors(places.STOCK_SENTENCES, spoken, {"judge": judge})
         stage.run.log_metrics({"stock_voices": len(packs)})

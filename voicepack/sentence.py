@@ -42,6 +42,11 @@ class Sentence:
         """Whether the speaker's recording of it exists, which training has never seen."""
         return self.recording is not None
 
+    @property
+    def long(self) -> bool:
+        """Whether it is one of the few fixed sentences that only the voice and its floor speak."""
+        return not self.held_out and len(self.phonemes) > LONGEST
+
 
 def fixed_sentences(count: int = 20) -> list[Sentence]:
     """Return `count` of the 20 sentences that every voice speaks, the same ones always, of all lengths.

@@ -20,7 +20,7 @@ from voicepack.losses import MelLoss
 from voicepack.pitch import f0_curve
 from voicepack.quality import QualityNetworks, faults
 from voicepack.renders import REAL, Measured, Render
-from voicepack.sentence import LONGEST, Recording, Sentence
+from voicepack.sentence import Recording, Sentence
 from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.text import phonemize
 from voicepack.workers import Workers
@@ -75,7 +75,7 @@ def speak(
         Utterance(
             each,
             {voice: pack[len(each.phonemes) - 1] for voice, pack in packs.items()},
-            seeds if len(each.phonemes) <= LONGEST or each.held_out else seeds[:1],
+            seeds[:1] if each.long else seeds,
             real,
         )
         for each in order

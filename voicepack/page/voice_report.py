@@ -12,6 +12,7 @@ from torch import Tensor
 
 from voicepack.evaluation import score_table
 from voicepack.files import read_table, read_tensors
+from voicepack.likeness import normalised_likeness
 from voicepack.renders import FLOOR, NEW, REAL, Render, read_renders, sample
 from voicepack.sentence import Sentence, read_sentences
 
@@ -103,7 +104,7 @@ class VoiceReport:
         value, floor, ceiling = (float(row["value"]) if row else None for row in found)
         if value is None or floor is None or ceiling is None or ceiling <= floor:
             return None
-        return (value - floor) / (ceiling - floor)
+        return normalised_likeness(value, floor, ceiling)
 
 
 def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tensor]) -> dict[str, float]:
