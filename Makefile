@@ -4,7 +4,8 @@
 # make lint                        ruff and mypy alone
 # make setup                       only the virtual environment in .venv
 # make encoder-table SPEAKERS=folder   what the encoder is worth, on a folder of datasets of real speakers
-# make bench                       how fast it is here (5 minutes, with nothing else running)
+# make bench                       how fast it is here (15 minutes, with nothing else running)
+# make bench-voices VOICES="1 10"  what DVC itself costs with so many voices
 # make help                        this list
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,12 +17,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 NAME ?= $(if $(DATA),,demo)
 
-.PHONY: voice test lint setup encoder-table bench help
+.PHONY: voice test lint setup encoder-table bench bench-voices help
 
 voice: setup
 	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
 	@$(if $(DATA),python -m stages.add_voice "$(NAME)" "$(DATA)")
-	@dvc repro "evaluate@$(NAME)" "baselines@$(NAME)"
+	@dvc repro "card@$(NAME)" "baselines@$(NAME)"
 	@# The page by itself: with what it depends on, the other voices would be made too.
 	@dvc repro --single-item report
 	@python -m stages.show "$(NAME)"
@@ -43,6 +44,10 @@ encoder-table: setup
 bench: setup
 	@dvc repro expand@demo
 	@python -m stages.bench
+
+VOICES ?= 1 10 100
+bench-voices: setup
+	@python -m stages.bench_voices $(VOICES)
 
 setup: $(VENV)/.ready
 
@@ -66,8 +71,9 @@ $(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepa
 
 $(VENV)/.ready-to-test: $(VENV)/.ready requirements-test.txt
 	@pip install --quiet -r requirements-test.txt
-	@# The page is tested in a browser where there is one, or where one can be installed.
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
-		|| echo "No Chromium: the tests of the page in a browser will be skipped."
+	@# A browser for the page, an sshd and a PostgreSQL for a team, where they are or can be installed.
+	@{ command -v chromium && command -v /usr/sbin/sshd && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium openssh-server postgresql >/dev/null; } \
+		|| echo "Without Chromium, sshd and PostgreSQL: the tests that need them will be skipped."
 	@touch $@

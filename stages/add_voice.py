@@ -1,4 +1,7 @@
-"""Add a voice to params.yaml, keeping its comments: python -m stages.add_voice NAME DATA"""
+"""Add a voice: python -m stages.add_voice NAME DATA
+
+Its section goes to params.yaml, its pack to the registry in dvc.yaml (`artifacts`), by which others ask for it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ import re
 import sys
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from stages import places
+from stages.edit_settings import edit_settings
 from stages.settings import PARAMS_FILE
 from voicepack.dataset import METADATA_FILE
 from voicepack.errors import VoicepackError
-from voicepack.files import written_whole
 
 
 def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
@@ -25,19 +27,20 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
         raise VoicepackError(
             f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
         )
-    yaml = YAML()
-    yaml.width = 120
-    params = yaml.load(file)
-    voice = params["voices"].setdefault(name, {})
     # Within the project relative, so that it holds in every clone. Outside absolute, because `dvc exp run --temp` and
     # `--queue` work in a copy of the project that lies elsewhere.
     data, project = data.resolve(), file.resolve().parent
     path = str(data.relative_to(project) if data.is_relative_to(project) else data)
-    if voice.get("data") == path:
+    if not edit_settings({f"voices.{name}.data": path}, file):
         return False
-    voice["data"] = path
-    with written_whole(file) as temporary:
-        yaml.dump(params, temporary)
+    # DVC allows an artifact fewer letters than a stage.
+    artifact = f"artifacts.{name.lower().replace('_', '-').strip('-')}"
+    pack = {
+        "path": str(places.pack(name)),
+        "type": "voice",
+        "desc": f"Kokoro-82M voice pack; card: {places.card(name)}",
+    }
+    edit_settings({f"{artifact}.{key}": value for key, value in pack.items()}, file.with_name("dvc.yaml"))
     return True
 
 

@@ -47,7 +47,7 @@ def main() -> None:
             "mean": torch.stack(list(stock.values())).mean(0),
             "enrolled": enroller.enroll([clip.audio for clip in enrolled]),
             "origin": origin_pack(
-                style, [clip.audio for clip in clips], epochs=settings.origin_epochs, seed=settings.seed
+                style, (clip.audio for clip in clips), epochs=settings.origin_epochs, seed=settings.seed
             ),
             "walk": random_walk(
                 Kokoro(places.KOKORO), enroller.speaker_encoder, hearing.reference, stock[nearest_stock(voice)], stock,

@@ -1,83 +1,153 @@
-"""How fast a voice is made and speaks on this machine: make bench. Not a stage: times are never the same twice.
+"""How fast a voice is made and speaks on this machine: make bench, or python -m stages.bench speaking | step | stages.
 
-Measured on the demo voice, with the machine to itself. The report shows what lies in metrics/bench.json.
+Not a stage: times are never the same twice.
+
+Measured on the demo voice, with the machine to itself. Writes metrics/bench.json, which the report shows, and the
+tables of docs/performance.md.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import statistics
-import subprocess
+import re
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
 
 from stages import places
+from stages.settings import load_settings
+from stages.train import TrainSettings
+from voicepack.alignment import align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
-from voicepack.files import write_json
+from voicepack.files import read_tensors, write_json, written_whole
 from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
+from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
+from voicepack.speed.operations import best_rates
+from voicepack.speed.process import measure
+from voicepack.speed.step import PARTS, StepBench
+from voicepack.speed.timing import Spread, interleaved, ratio
 
 _VOICE = "demo"
-_RUNS = 3
+_ROUNDS = 3
 _ENROLL_SECONDS = 30.0
+_MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
+_PAGE = Path("docs/performance.md")
 
 
-def main() -> None:
-    figures = {
-        "cores": float(len(os.sched_getaffinity(0))),
-        "real_time_factor": real_time_factor(),
-        "enrol_s": enrolment_seconds(),
-        "train_s": stage_seconds("train"),
-    }
-    write_json(places.BENCH, figures)
-    for name, value in figures.items():
-        print(f"{name:18}{value:9.2f}")
+def main(names: Sequence[str]) -> None:
+    """Measure the named parts, or all, and keep what was measured of the others."""
+    benches = {"speaking": speaking, "step": training_step, "stages": stage_by_stage}
+    if unknown := set(names) - set(benches):
+        raise VoicepackError(f"no part '{unknown.pop()}'. Known: {', '.join(benches)}.")
+    for name in names or benches:
+        print(f"{name} …", flush=True)
+        figures, rows = benches[name]()
+        print(f"\n{rows}\n")
+        known = json.loads(places.BENCH.read_text()) if places.BENCH.exists() else {}
+        write_json(places.BENCH, known | figures | {"cores": float(len(os.sched_getaffinity(0)))})
+        page = replace_table(_PAGE.read_text(), name, rows)
+        with written_whole(_PAGE) as temporary:
+            temporary.write_text(page)
 
 
-def real_time_factor() -> float:
-    """Return seconds of work per second of speech, warm, over sentences of all lengths."""
+def speaking() -> tuple[dict[str, float], str]:
+    """Measure speech by a pack, over sentences of all lengths, and enrolment, all networks loaded."""
     kokoro, pack = Kokoro(places.KOKORO), load_pack(places.pack(_VOICE))
     phonemes = [each.phonemes for each in fixed_sentences(5)]
     spoken = sum(len(kokoro.render(each, pack)) for each in phonemes) / SAMPLE_RATE
-    return median_seconds(lambda: [kokoro.render(each, pack) for each in phonemes]) / spoken
-
-
-def enrolment_seconds() -> float:
-    """Return the seconds that it takes to read a pack from 30 s of recordings, the networks loaded."""
     enroller = Enroller.load(places.MODELS)
     clips = [each.audio for each in choose_clips(read_clips(places.clips(_VOICE), "train"), _ENROLL_SECONDS, seed=0)]
-    enroller.enroll(clips)
-    return median_seconds(lambda: enroller.enroll(clips))
-
-
-def stage_seconds(stage: str) -> float:
-    """Return the seconds of a whole stage, its start included, once. It writes what is there already."""
-    start = time.monotonic()
-    finished = subprocess.run(
-        [sys.executable, "-m", f"stages.{stage}", _VOICE], capture_output=True, text=True, check=False
+    seconds = interleaved(
+        {
+            "speak": lambda: [kokoro.render(each, pack) for each in phonemes],
+            "enroll": lambda: enroller.enroll(clips),
+        },
+        _ROUNDS,
     )
-    if finished.returncode:
-        raise VoicepackError(f"{stage}@{_VOICE} failed: {finished.stderr.strip().splitlines()[-1]}")
-    return time.monotonic() - start
+    factor, enrol = Spread.of([each / spoken for each in seconds["speak"]]), Spread.of(seconds["enroll"])
+    rows = [
+        ("speaking, seconds per second of speech", f"{factor:.2f}"),
+        ("enrolment from 30 s of recordings, s", f"{enrol:.2f}"),
+    ]
+    return {"real_time_factor": factor.median, "enrol_s": enrol.median}, markdown(("", "median (range)"), rows)
 
 
-def median_seconds(work: Callable[[], object]) -> float:
-    """Return the median of a few runs."""
-    times = []
-    for _ in range(_RUNS):
-        start = time.monotonic()
-        work()
-        times.append(time.monotonic() - start)
-    return statistics.median(times)
+def training_step() -> tuple[dict[str, float], str]:
+    """Measure a training step, its parts, the plain loop's step and the floor."""
+    settings = load_settings("train", TrainSettings)
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    chosen = choose_clips(read_clips(places.clips(_VOICE), "train"), 20.0, settings.seed)
+    kokoro, voice = Kokoro(places.KOKORO), base_vector(next(iter(packs.values())))[None]
+    clips = [align(kokoro, clip, voice) for clip in chosen]
+    rates = best_rates(torch.device("cpu"))
+    times = StepBench(places.KOKORO, packs, clips, settings).measure(rates, _ROUNDS)
+    faster = ratio(times.plain, times.step)
+    figures = {
+        "train_step_s": Spread.of(times.step).median,
+        "plain_step_s": Spread.of(times.plain).median,
+        "train_step_speedup": faster.median,
+        "train_step_floor_s": times.floor,
+        "peak_gflops": rates.operations / 1e9,
+        "peak_gigabytes_per_s": rates.bytes / 1e9,
+    }
+    rows = [(f"of it: {part}", f"{Spread.of(times.parts[part]):.3f}") for part in PARTS if part != "encode"]
+    rows = [
+        ("step of the project, s", f"{Spread.of(times.step):.3f}"),
+        *rows,
+        ("kept from step to step: encoding the text", f"{Spread.of(times.parts['encode']):.3f}"),
+        ("floor of the project's step at best rates, s", f"{times.floor:.3f}"),
+        ("the same if nothing but operations took time, s", f"{times.fused_floor:.3f}"),
+        ("step of the plain loop, s", f"{Spread.of(times.plain):.3f}"),
+        ("times faster than the plain loop", f"{faster:.1f}"),
+    ]
+    seconds = sum(clip.seconds for clip in chosen) / len(chosen)
+    rows.append(("clips", f"{len(chosen)}, {seconds:.1f} s on average"))
+    rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
+    return figures, markdown(("", "median (range)"), rows)
+
+
+def stage_by_stage() -> tuple[dict[str, float], str]:
+    """Run every stage of the voice once, start included. They write what is there already."""
+    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", _VOICE]) for stage in _MADE}
+    idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{_VOICE}"])}, _ROUNDS)["noop"]
+    figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
+    figures |= {
+        "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
+        "peak_gb": max(usage.gigabytes for usage in usages.values()),
+        "train_gb": usages["train"].gigabytes,
+        "noop_s": Spread.of(idle).median,
+    }
+    rows = [(stage, f"{usage.seconds:.0f}", f"{usage.gigabytes:.1f}") for stage, usage in usages.items()]
+    rows.append(("all", f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['peak_gb']:.1f}"))
+    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", ""))
+    return figures, markdown(("stage", "seconds", "peak memory, GB"), rows)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines: list[Sequence[str]] = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def replace_table(page: str, name: str, rows: str) -> str:
+    """Put a table between its two marks in a Markdown page. Raises VoicepackError if the page has none."""
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+    replaced, count = re.subn(pattern, lambda marks: f"{marks[1]}{rows}\n{marks[2]}", page, flags=re.DOTALL)
+    if count != 1:
+        raise VoicepackError(f"{_PAGE}: no place marked '<!-- {name} -->', or no end of it. Restore the page.")
+    return replaced
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except VoicepackError as error:
         sys.exit(f"bench: {error}")

@@ -1,4 +1,7 @@
-"""StyleTTS2's two style encoders: trained here on speech that Kokoro renders, or taken from a checkpoint."""
+"""StyleTTS2's two style encoders: trained here on speech that Kokoro renders, or taken from a checkpoint.
+
+Several processes, started as `voicepack.processes` says, render and train together; the first one writes and reports.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from stages.stage import Stage, running
 from stages.tracking import git
 from voicepack.encoder_training import EncoderTraining, train_encoder
 from voicepack.files import check_sha256, read_tensors, sha256, write_json, written_whole
+from voicepack.processes import processes
 from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import Speech
 from voicepack.rows import base_vector
@@ -48,6 +52,8 @@ def main() -> None:
             about = {"source": f"{settings.hub_repository} at {settings.hub_revision}", "file": settings.hub_file}
         else:
             checkpoint, about = Path(settings.source), {"source": settings.source}
+        if not processes().is_main_process:
+            return
         tensors = read_checkpoint(checkpoint, allow_pickle=settings.allow_pickle)
         encoders = build_style_encoder(tensors, str(checkpoint))
         write_style_encoder(places.STYLE_ENCODER, encoders, about)
@@ -70,8 +76,9 @@ def train(stage: Stage[EncoderSettings], training: Speech, held_out: Speech) -> 
         lambda step, metrics: stage.run.log_metrics(metrics, step),
     )
     checkpoint = places.CHECKPOINTS / "encoder" / "styletts2.pth"
-    with written_whole(checkpoint) as temporary:
-        torch.save({"net": encoders.checkpoint_state()}, temporary)
+    if processes().is_main_process:
+        with written_whole(checkpoint) as temporary:
+            torch.save({"net": encoders.checkpoint_state()}, temporary)
     return checkpoint
 
 

@@ -26,13 +26,13 @@ def main() -> None:
             tensor = RowCurve.fit(packs.values()).expand(voice)
         else:
             tensor = voice.expand(ROWS, 1, 256)
-        speaker = load_voice(stage.voice)
+        speaker, clips = load_voice(stage.voice), places.clips(stage.voice)
         about = {
             "name": stage.voice,
             "speaker": speaker.speaker_name,
             "licence": speaker.licence,
             "consent": speaker.consent,
-            "data_sha256": tree_sha256(places.clips(stage.voice).glob("*.safetensors")),
+            "data_sha256": tree_sha256([clips / "clips.tsv", *clips.glob("audio/*.wav")]),
             "weights_sha256": sha256(places.KOKORO / "model.safetensors"),
         }
         VoicePack(tensor, about).save(places.pack(stage.voice).with_suffix(""))

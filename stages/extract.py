@@ -24,10 +24,11 @@ def main() -> None:
         clips = read_clips(places.clips(stage.voice), "train")
         order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(stage.settings.seed))
         chosen = sorted(order[: stage.settings.max_style_samples].tolist())
-        audio = [clips[index].audio for index in chosen]
         reader = VoiceReader.load(places.MODELS)
-        styles = reader.encoders.encode(audio)
-        tensors = {"styles": styles, "mean": styles.mean(0), "voice": reader.voice(audio)}
+        # One clip in memory at a time.
+        styles = torch.cat([reader.encoders.encode([clips[index].audio]) for index in chosen])
+        voice = reader.voice(clips[index].audio for index in chosen)
+        tensors = {"styles": styles, "mean": styles.mean(0), "voice": voice}
         write_tensors(places.styles(stage.voice), tensors)
         spread = (styles - styles.mean(0)).norm(dim=1).mean() / styles.mean(0).norm()
         stage.run.log_metrics({"style_samples": len(styles), "style_spread": float(spread)})

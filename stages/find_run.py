@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from stages.tracking import EXPERIMENT, locked_inputs_md5, tracking_uri
+from stages.recorders import EXPERIMENT
+from stages.tracking import locked_inputs_md5, tracking_uri
 from voicepack.errors import VoicepackError
 
 

@@ -22,6 +22,7 @@ METRICS = Path("metrics")
 SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
+BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
 
 
 def clips(voice: str) -> Path:
@@ -42,6 +43,11 @@ def projection(voice: str) -> Path:
 def pack(voice: str) -> Path:
     """Return a voice's pack, as KPipeline loads it."""
     return Path("models/voices") / f"{voice}.pt"
+
+
+def card(voice: str) -> Path:
+    """Return a voice's card."""
+    return Path("models/cards") / f"{voice}.md"
 
 
 def reference(voice: str) -> Path:

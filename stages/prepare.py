@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from stages import places
 from stages.settings import flatten
 from stages.stage import running
 from stages.voice import load_voice
-from voicepack.clips import Clip, Rejected, check_enough, prepare_clips, write_clips, write_rejected
-from voicepack.dataset import Entry, read_dataset
+from voicepack.clips import write_clips
+from voicepack.dataset import read_dataset
+from voicepack.files import removed_on_error
+from voicepack.preparation import check_enough, prepare_clips, write_rejected
 from voicepack.split import split_clips
 
 
@@ -33,16 +36,29 @@ def main() -> None:
         dataset = read_dataset(Path(voice.data), voice.speaker)
         folder = places.clips(stage.voice)
 
-        recorded, rejected = _prepare(dataset.train, settings)
-        validation, rejected_validation = _prepare(dataset.validation, settings)
-        rejected += rejected_validation
-        train, held_out = split_clips(recorded, validation, fraction=settings.held_out_fraction, seed=settings.seed)
-        # First, because the error of the next line sends the user to this table.
-        write_rejected(folder / "rejected.tsv", rejected)
-        check_enough(train, held_out, rejected, min_clips=settings.min_clips, table=folder / "rejected.tsv")
-        write_clips(folder, train, held_out, rejected)
+        # As DVC does before a run. Without DVC, what an earlier run wrote would stay beside this one's.
+        shutil.rmtree(folder, ignore_errors=True)
+        with removed_on_error(folder / "audio"):
+            clips, rejected = prepare_clips(
+                [*dataset.train, *dataset.validation],
+                folder / "audio",
+                language=settings.language,
+                level_db=settings.level_db,
+                min_seconds=settings.min_seconds,
+                max_seconds=settings.max_seconds,
+            )
+            given = {entry.name for entry in dataset.validation}
+            train, held_out = split_clips(
+                [clip for clip in clips if clip.name not in given],
+                [clip for clip in clips if clip.name in given],
+                fraction=settings.held_out_fraction,
+                seed=settings.seed,
+            )
+            # First, because the error of the next line sends the user to this table.
+            write_rejected(folder / "rejected.tsv", rejected)
+            check_enough(train, held_out, rejected, min_clips=settings.min_clips, table=folder / "rejected.tsv")
+            write_clips(folder, train, held_out)
 
-        clips = [*train, *held_out]
         metrics = {
             "clips": len(train),
             "held_out": len(held_out),
@@ -55,16 +71,6 @@ def main() -> None:
             f"{stage.voice}: {metrics['clips']} clips to train on, {metrics['held_out']} held out,"
             f" {metrics['rejected']} rejected; {metrics['seconds']:.0f} s, bandwidth {metrics['bandwidth']:.0f} Hz"
         )
-
-
-def _prepare(entries: list[Entry], settings: PrepareSettings) -> tuple[list[Clip], list[Rejected]]:
-    return prepare_clips(
-        entries,
-        language=settings.language,
-        level_db=settings.level_db,
-        min_seconds=settings.min_seconds,
-        max_seconds=settings.max_seconds,
-    )
 
 
 if __name__ == "__main__":

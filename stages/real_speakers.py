@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from stages import places
 from stages.prepare import PrepareSettings
 from stages.settings import load_settings
-from voicepack.clips import Clip, prepare_clips
+from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import read_dataset
 from voicepack.enrollment import Enroller
@@ -22,6 +23,7 @@ from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
 from voicepack.likeness import cosine, nearest_voice, normalised_likeness
+from voicepack.preparation import prepare_clips
 from voicepack.split import split_clips
 from voicepack.text import phonemize, sentences
 from voicepack.verification import consistency, equal_error_rate, retrieval_top1
@@ -58,11 +60,16 @@ class Enrolled:
 
 def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[Enrolled]]:
     """Return metrics over all speakers in `folder`, and what became of each."""
-    speakers = [read_speaker(path) for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
+    with TemporaryDirectory() as scratch:
+        paths = [path for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
+        return _assess(enroller, [read_speaker(path, Path(scratch) / path.name) for path in paths])
+
+
+def _assess(enroller: Enroller, speakers: Sequence[Speaker]) -> tuple[dict[str, float], list[Enrolled]]:
     reader = enroller.voices
-    clips = [[clip.audio for clip in [*each.train, *each.held_out]] for each in speakers]
-    styles = [torch.stack([reader.read_style(clip) for clip in each]) for each in clips]
-    statistics = [torch.stack([reader.read_statistics(clip) for clip in each]) for each in clips]
+    clips = [[*each.train, *each.held_out] for each in speakers]
+    styles = [torch.stack([reader.read_style(clip.audio) for clip in each]) for each in clips]
+    statistics = [torch.stack([reader.read_statistics(clip.audio) for clip in each]) for each in clips]
     metrics = {}
     for of, vectors in (("", list(map(blend, styles, statistics))), ("style_encoder_", styles)):
         centred = [each - reader.mean_voice for each in vectors]
@@ -75,12 +82,13 @@ def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float],
     return metrics, rows
 
 
-def read_speaker(folder: Path) -> Speaker:
-    """Prepare and split a dataset as the pipeline does."""
+def read_speaker(folder: Path, clips_folder: Path) -> Speaker:
+    """Prepare a dataset, whose clips go to `clips_folder`, and split it, as the pipeline does."""
     settings = load_settings("prepare", PrepareSettings)
     dataset = read_dataset(folder)
     clips, _ = prepare_clips(
         dataset.train,
+        clips_folder,
         language=settings.language,
         level_db=settings.level_db,
         min_seconds=settings.min_seconds,
@@ -106,7 +114,7 @@ def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[Enr
         nearest = nearest_voice(enroller.stock_speakers, reference)
         if nearest not in stock:
             stock[nearest] = hear(enroller.stock_packs[nearest])
-        clips = first_seconds(speaker.train, _ENROLL_SECONDS)
+        clips = [clip.audio for clip in first_seconds(speaker.train, _ENROLL_SECONDS)]
         enrolled, wer = hear(enroller.enroll(clips))
         read, _ = hear(enroller.read_pack(clips))
         floor_embeddings, wer_stock = stock[nearest]
@@ -131,11 +139,11 @@ def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[Enr
     return rows
 
 
-def first_seconds(clips: Sequence[Clip], seconds: float) -> list[Tensor]:
+def first_seconds(clips: Sequence[Clip], seconds: float) -> list[Clip]:
     """Return the first clips, about `seconds` of them, at least one."""
-    chosen: list[Tensor] = []
+    chosen: list[Clip] = []
     for clip in clips:
-        if chosen and sum(map(len, chosen)) + len(clip.audio) > seconds * SAMPLE_RATE:
+        if chosen and sum(each.samples for each in [*chosen, clip]) > seconds * SAMPLE_RATE:
             break
-        chosen.append(clip.audio)
+        chosen.append(clip)
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from stages import places
 from voicepack.files import sha256
 from voicepack.kokoro import Kokoro
+from voicepack.processes import processes
 from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import RenderedSpeech
 
@@ -16,4 +18,5 @@ from voicepack.rendered_speech import RenderedSpeech
 def rendered_speech(packs: Mapping[str, Tensor]) -> RenderedSpeech:
     """Return the speech of stock `packs` by name; Kokoro is loaded when something has to be rendered."""
     weights = sha256(places.KOKORO / MODEL_FILE)
-    return RenderedSpeech(places.RENDERED_SPEECH, lambda: Kokoro(places.KOKORO), packs, weights)
+    load = functools.partial(Kokoro, places.KOKORO, processes().device)
+    return RenderedSpeech(places.RENDERED_SPEECH, load, packs, weights)

@@ -34,6 +34,7 @@ def running(name: str, settings_type: type[Settings]) -> Iterator[Stage[Settings
     """
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*weight_norm.*|.*dropout option adds dropout.*|.*num_layers.*")
+    warnings.filterwarnings("ignore", message="Grad strides do not match")  # costs nothing in layers so small
     # Without this, every file a library looks for on the hub costs half a minute of retries when there is none.
     # A stage that is told to use the hub asks for it by itself.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

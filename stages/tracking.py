@@ -1,80 +1,87 @@
-"""One MLflow run per executed stage, found again from the stage's inputs."""
+"""One run per executed stage, found again in MLflow from the stage's inputs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from stages.recorders import MlflowRecorder, Recorder, TensorBoardRecorder, TrackingSettings, WandbRecorder
+from stages.settings import load_settings
 from voicepack.errors import VoicepackError
-
-EXPERIMENT = "kokoro-voicepack"
 
 
 class Run:
-    """An open MLflow run. Metrics go in as one dictionary per step, because a call costs more than its numbers."""
+    """An open run of a stage. Metrics go in as one dictionary per step, because a call costs more than its numbers."""
+
+    def __init__(self, recorders: Sequence[Recorder] = ()) -> None:
+        self._recorders = recorders
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
-        import mlflow
-
-        mlflow.log_params({name: str(value)[:6000] for name, value in parameters.items()})
+        for recorder in self._recorders:
+            recorder.parameters({name: str(value) for name, value in parameters.items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        import mlflow
-
-        mlflow.log_metrics(dict(metrics), step=step)
+        for recorder in self._recorders:
+            recorder.metrics(metrics, step)
 
     def log_artifact(self, path: Path) -> None:
         """Keep a file with the run, or a folder under its own name."""
-        import mlflow
-
-        if path.is_dir():
-            mlflow.log_artifacts(str(path), path.name)
-        else:
-            mlflow.log_artifact(str(path))
+        for recorder in self._recorders:
+            recorder.artifact(path)
 
 
 @contextmanager
 def open_run(name: str) -> Iterator[Run]:
-    """Open the MLflow run of a stage. `name` is the stage's address in DVC, such as `train@demo`.
+    """Open the run of a stage. `name` is the stage's address in DVC, such as `train@demo`.
 
     The tags lead from a stage to its run: `dvc.stage`, `dvc.exp`, `git.commit`, `git.dirty`, and
     `dvc.inputs_md5`, which `python -m stages.find_run STAGE` computes again from dvc.lock.
+    Of several processes (`voicepack.processes`) only the first opens one.
     """
-    import mlflow
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(tracking_uri())
-    mlflow.set_experiment(EXPERIMENT)
-    with mlflow.start_run(run_name=name, tags=_tags(name)):
+    if os.environ.get("RANK", "0") != "0":  # the launcher's number of this process
         yield Run()
+        return
+    settings, tags = load_settings("tracking", TrackingSettings), _tags(name)
+    recorders: list[Recorder] = []
+    failed = True
+    try:
+        if settings.tensorboard:
+            recorders.append(TensorBoardRecorder(name, project_folder() / "runs"))
+        if settings.wandb:
+            recorders.append(WandbRecorder(name, settings.wandb_project, project_folder(), tags))
+        recorders.append(MlflowRecorder(name, tracking_uri(), tags))
+        yield Run(recorders)
+        failed = False
+    finally:
+        for recorder in recorders:
+            recorder.close(failed=failed)
 
 
 def tracking_uri(directory: Path | None = None) -> str:
-    """Return MLFLOW_TRACKING_URI, or else a SQLite file at the root of the project, as an absolute path.
+    """Return MLFLOW_TRACKING_URI, or else a SQLite file at the root of the project, as an absolute path."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_folder(directory) / 'mlflow.db'}"
 
-    `dvc exp run --temp` and `--queue` work in `.dvc/tmp/exps/NAME`, a copy that is deleted afterwards:
-    from there the database is the one of the project that the copy was made from.
+
+def project_folder(directory: Path | None = None) -> Path:
+    """Return the root of the project that `directory`, by default the working directory, is or is a copy of.
+
+    `dvc exp run --temp` and `--queue` work in `.dvc/tmp/exps/NAME`, a copy that is deleted afterwards: what is to
+    outlive it belongs into the project that it was made from.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if uri:
-        return uri
     directory = (directory or Path.cwd()).resolve()
     parts = directory.parts
     for index in range(len(parts) - 2):
         if parts[index : index + 3] == (".dvc", "tmp", "exps"):
-            directory = Path(*parts[:index])
-            break
-    return f"sqlite:///{directory / 'mlflow.db'}"
+            return Path(*parts[:index])
+    return directory
 
 
 def inputs_md5(dependencies: Mapping[str, str], parameters: Mapping[str, Any]) -> str:

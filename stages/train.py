@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -16,7 +16,7 @@ from voicepack.clips import choose_clips, read_clips
 from voicepack.files import read_tensors, sha256, write_table, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.projection import load_projection
-from voicepack.rows import base_vector
+from voicepack.rows import RowCurve, base_vector
 from voicepack.training import (
     Device,
     VoiceLosses,
@@ -30,7 +30,6 @@ from voicepack.voices import VoiceSpace
 
 @dataclass(frozen=True)
 class TrainSettings(VoiceTraining):
-    network: Literal["mlp"]
     device: Device
     max_seconds: float
     start_candidates: int
@@ -50,7 +49,7 @@ def main() -> None:
         candidates.append(styles["voice"])
         voices = torch.stack(candidates).to(kokoro.device)
         aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
-        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs).to(kokoro.device))
+        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values()))
         start = choose_start(losses, aligned, voices, settings.losses)
 
         history: list[dict[str, Any]] = []
@@ -61,7 +60,7 @@ def main() -> None:
 
         inputs = repr((settings, sha256(places.styles(stage.voice)), sha256(places.PRIOR)))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
-        projection = train_voice(losses, aligned, styles["styles"], projection, start, settings, report, checkpoints)
+        projection = train_voice(losses, aligned, styles["mean"], projection, start, settings, report, checkpoints)
         with torch.no_grad():
             voice = projection(styles["mean"][None])[0]
         write_tensors(places.projection(stage.voice), {**projection.state_dict(), "voice": voice})

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from voicepack.clips import Rejected, write_rejected
 from voicepack.evaluation import f0_table, length_table
 from voicepack.files import write_table, write_tensors
 from voicepack.page.page import build_page
 from voicepack.page.voice_report import VoiceFiles, VoiceReport, retrieval
+from voicepack.preparation import Rejected, write_rejected
 from voicepack.renders import FLOOR, NEW, REAL, Measured, Render, write_renders
 from voicepack.sentence import Recording, Sentence, write_sentences
 

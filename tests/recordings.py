@@ -1,6 +1,7 @@
 """Recordings for the tests: generated, because the tests must pass where there are none, and real where there are."""
 
 import json
+import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from voicepack.audio import write_audio
+from voicepack.clips import Clip
 
 SPEECH = Path(__file__).parents[2] / "shared" / "speech"
 TEXTS = (
@@ -45,6 +47,30 @@ def write_dataset(folder: Path, texts: Iterable[str] = TEXTS, split: str = "trai
         write_audio(folder / split / name, babble(2.5, seed=index))
         lines.append({"file_name": name, "text": text})
     write_metadata(folder / split, lines)
+
+
+def clip_of(audio: Tensor, file: Path, phonemes: str = "", text: str = "", bandwidth: float = 12_000.0) -> Clip:
+    """Return a clip of audio `[samples]`, which is written to `file`; its name is the file's in train/."""
+    write_audio(file, audio)
+    return Clip(f"train/{file.name}", text, phonemes, file, len(audio), bandwidth, 40.0)
+
+
+def unread_clip(seconds: float, name: str = "train/a.wav", text: str = "") -> Clip:
+    """Return a clip whose audio does not exist: nobody can have listened to it."""
+    return Clip(name, text, "həlˈO", Path("nowhere.wav"), round(24_000 * seconds), 12_000.0, 40.0)
+
+
+def write_hours(path: Path, hours: float, rate: int = 24_000) -> None:
+    """Write hours of digital silence as a WAV that takes no room on the disk."""
+    write_audio(path, torch.zeros(0))
+    size = round(hours * 3600 * rate) * 2
+    header = bytearray(path.read_bytes()[:44])
+    struct.pack_into("<I", header, 4, 36 + size)
+    struct.pack_into("<II", header, 24, rate, 2 * rate)
+    struct.pack_into("<I", header, 40, size)
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(44 + size)
 
 
 def real_speech(speaker: str) -> list[Path]:

@@ -1,13 +1,15 @@
 """Which part of a recording speaks which phoneme."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import clip_of
 from torch import Tensor
 
 from voicepack.alignment import align, warp_durations, warping_path
-from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES
 from voicepack.kokoro import Kokoro
 
@@ -102,7 +104,9 @@ def test_durations_add_up_and_every_phoneme_keeps_a_frame(warp: tuple[Tensor, Te
 
 
 @pytest.mark.slow
-def test_boundaries_of_a_clip_are_found_with_another_voice(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> None:
+def test_boundaries_of_a_clip_are_found_with_another_voice(
+    kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path
+) -> None:
     """25 to 30 ms were seen: about one frame."""
     phonemes = "ðə kˈæt sˈæt bI ðə dˈɔɹ, ænd hi wˈɔʧt ðə ɹˈAn."
     speaker, other = (stock_packs[name][len(phonemes) - 1] for name in ("am_michael", "af_heart"))
@@ -110,7 +114,7 @@ def test_boundaries_of_a_clip_are_found_with_another_voice(kokoro: Kokoro, stock
         truth = kokoro.predict(kokoro.encode_text(phonemes), speaker)
     audio = kokoro.render(phonemes, speaker, seed=7)
     unfinished = audio[: len(audio) - 100]  # recordings do not end on a whole frame
-    aligned = align(kokoro, Clip("train/a.wav", "", phonemes, unfinished, 8_000.0, 40.0), other)
+    aligned = align(kokoro, clip_of(unfinished, tmp_path / "a.wav", phonemes, bandwidth=8_000.0), other)
     total = int(truth.frames.sum())
     assert int(aligned.frames.sum()) == total
     assert aligned.f0.shape == aligned.energy.shape == (1, 2 * total)

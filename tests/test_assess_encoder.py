@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from recordings import SPEECH, babble
+from recordings import SPEECH, unread_clip
 from torch import Tensor
 
 from stages.assess_encoder import SECONDS, markdown, measure
 from stages.real_speakers import first_seconds, read_speaker
-from voicepack.clips import Clip
 from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.voices import HELD_OUT
 
@@ -62,15 +61,15 @@ def test_rows_become_markdown() -> None:
 
 
 def test_the_first_seconds_are_whole_clips_and_at_least_one() -> None:
-    clips = [Clip(str(number), "", "", babble(2.0), 12_000.0, 40.0) for number in range(4)]
+    clips = [unread_clip(2.0) for _ in range(4)]
     assert [len(first_seconds(clips, seconds)) for seconds in (1.0, 4.0, 5.9, 100.0)] == [1, 2, 2, 4]
 
 
-def test_a_real_speaker_is_split_as_the_pipeline_splits() -> None:
+def test_a_real_speaker_is_split_as_the_pipeline_splits(tmp_path: Path) -> None:
     folder: Path = SPEECH / "libritts_908"
     if not folder.is_dir():
         pytest.skip(f"no real speech in {SPEECH}")
-    speaker = read_speaker(folder)
+    speaker = read_speaker(folder, tmp_path)
     assert speaker.name == "libritts_908"
     assert {clip.name for clip in speaker.train}.isdisjoint(clip.name for clip in speaker.held_out)
     assert len(speaker.train) + len(speaker.held_out) == 7

@@ -46,6 +46,7 @@ def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
         ('{"file_name": "b.wav", "text": " "}', "'text' is empty"),
         ('{"file_name": "b.wav", "text": 7}', "'text' is 7"),
         ('{"file_name": "b.wav", "text": null}', "'text' is null"),
+        (r'{"file_name": "b\udcff.wav", "text": "Hi"}', r'half a character, "b\udcff.wav"'),
         ('{"file_name": "b.wav", "text": "Hi", "speaker": 3}', "'speaker' is 3"),
         ('{"file_name": "/etc/b.wav", "text": "Hi"}', "outside the dataset"),
         ('{"file_name": "../b.wav", "text": "Hi"}', "outside the dataset"),

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import MODELS
+from recordings import clip_of
 from torch import Tensor
 from torchaudio.functional import lowpass_biquad
 
@@ -35,8 +36,8 @@ SPEAKER, WRONG = "af_heart", "am_michael"
 class Bench:
     """A stock voice as if it were a real speaker, and everything that judges packs of it."""
 
-    def __init__(self, kokoro: Kokoro, packs: dict[str, Tensor]) -> None:
-        self.kokoro, self.packs = kokoro, packs
+    def __init__(self, kokoro: Kokoro, packs: dict[str, Tensor], folder: Path) -> None:
+        self.kokoro, self.packs, self.folder = kokoro, packs, folder
         self.judge = load_speaker_encoder("resemblyzer")
         reference = reference_embedding(self.judge, [self._clip(text, 10 + n) for n, text in enumerate(TRAIN)])
         # The speaker himself is left out of the stock voices: he would be his own floor.
@@ -76,7 +77,7 @@ class Bench:
     def _clip(self, text: str, seed: int) -> Clip:
         phonemes = phonemize(text)
         audio = self.kokoro.render(phonemes, self.packs[SPEAKER], seed=seed)
-        return Clip(f"train/{seed}.wav", text, phonemes, audio, 12_000.0, 40.0)
+        return clip_of(audio, self.folder / f"{seed}.wav", phonemes, text)
 
 
 def _stock(name: str) -> dict[str, Tensor]:
@@ -84,8 +85,8 @@ def _stock(name: str) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def bench(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> Bench:
-    return Bench(kokoro, stock_packs)
+def bench(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(kokoro, stock_packs, tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture(scope="module")

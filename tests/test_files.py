@@ -103,6 +103,13 @@ def test_tables_round_to_six_digits_and_come_back_as_text(tmp_path):
     assert path.read_text() == "file\treason\n"
 
 
+@pytest.mark.parametrize("value", ["a\tb", "a\nb", "a\rb", "a\r", "a\r\nb", 'a "b"', "a\u2028b"])
+def test_tables_hold_any_text(tmp_path, value):
+    rows = [{"file": value, "reason": "b"}, {"file": "c", "reason": value}]
+    write_table(tmp_path / "t.tsv", rows)
+    assert read_table(tmp_path / "t.tsv") == rows
+
+
 def test_checksum_error_is_one_line_with_both_sums(tmp_path):
     path = tmp_path / "model.bin"
     path.write_bytes(b"weights")

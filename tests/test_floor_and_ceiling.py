@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from recordings import babble
+from recordings import babble, clip_of
 from torch import Tensor
 
 from voicepack.clips import Clip
 from voicepack.errors import VoicepackError
-from voicepack.floor_and_ceiling import ceilings, reference_embedding
+from voicepack.floor_and_ceiling import ceilings, reference_embedding, sentence_names
 from voicepack.renders import FLOOR, REAL, Measured, Render
 from voicepack.speaking import Hearing
 
@@ -41,9 +41,15 @@ def floor_render(name: str, seconds: float, *, held_out: bool = False) -> Render
     return Render(FLOOR, name, held_out, 0, 12, Measured(seconds + 1), audio=audio)
 
 
-def test_the_reference_is_the_mean_of_the_clips_as_a_unit_vector() -> None:
-    clips = [Clip(str(sign), "", "", torch.full((100,), sign), 12_000.0, 40.0) for sign in (1.0, -1.0)]
+def test_the_reference_is_the_mean_of_the_clips_as_a_unit_vector(tmp_path: Path) -> None:
+    clips = [clip_of(torch.full((100,), sign), tmp_path / f"{sign}.wav") for sign in (1.0, -1.0)]
     torch.testing.assert_close(reference_embedding(Ear(), clips), torch.tensor([0.5, 0.5]).sqrt())
+
+
+def test_held_out_sentences_have_a_name_each() -> None:
+    files = {"train/a.wav": "00001.wav", "train/a.flac": "00002.wav", "train/sub/b.c.wav": "00003.wav"}
+    clips = [Clip(name, "", "", Path(file), 24_000, 12_000.0, 40.0) for name, file in files.items()]
+    assert sentence_names(clips) == ["train_a_00001", "train_a_00002", "train_sub_b.c"]
 
 
 def test_the_ceiling_is_of_four_stretches_as_long_as_the_speech_in_the_floors_render() -> None:

@@ -21,6 +21,7 @@ INFRASTRUCTURE = {
     "stages/places.py",
     "stages/settings.py",
     "stages/stage.py",
+    "stages/recorders.py",
     "stages/tracking.py",
     "stages/voice.py",
     "voicepack/__init__.py",
@@ -29,7 +30,7 @@ INFRASTRUCTURE = {
     "voicepack/hub.py",
 }
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-VOICE_STAGES = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate")
+VOICE_STAGES = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate", "card")
 
 
 @pytest.mark.parametrize("name", GRAPH)
@@ -89,11 +90,11 @@ def test_second_repro_runs_nothing(project: Path) -> None:
 
 def test_learning_rate_reruns_training_and_what_follows(project: Path) -> None:
     params = (project / "params.yaml").read_text()
-    changed = params.replace("  lr: 3e-4", "  lr: 2e-4")
+    changed = params.replace("  lr: 0.1 ", "  lr: 0.2 ")
     assert changed != params
     (project / "params.yaml").write_text(changed)
     try:
-        assert _stages_run(project) == ["train@demo", "expand@demo", "evaluate@demo", "report"]
+        assert _stages_run(project) == ["train@demo", "expand@demo", "evaluate@demo", "card@demo", "report"]
     finally:
         (project / "params.yaml").write_text(params)
         _run(project, "dvc", "repro", "-q")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> Path:
-    """A copy of the project with a voice `tiny` of five clips, after `dvc repro evaluate@tiny`."""
+    """A copy of the project with a voice `tiny` of five clips, after `dvc repro card@tiny`."""
     folder = tmp_path_factory.mktemp("pipeline") / "project"
     folder.mkdir()
     _run(ROOT, "sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t {folder}")
@@ -61,9 +62,10 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
     _run(folder, "git", "init", "-q")
     _run(folder, "dvc", "init", "-q")
     _run(folder, "dvc", "commit", "-q", "-f", "weights")
-    output = _run(folder, "dvc", "repro", "evaluate@tiny")
+    output = _run(folder, "dvc", "repro", "card@tiny")
     assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
-        f"Running stage '{name}@tiny':" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate")
+        f"Running stage '{name}@tiny':"
+        for name in ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")
     ], "what is committed must be up to date, and only the new voice's stages run"
     return folder
 
@@ -95,18 +97,19 @@ def test_samples_can_be_heard(project: Path) -> None:
 
 
 def test_second_repro_runs_nothing(project: Path) -> None:
-    assert "Running stage" not in _run(project, "dvc", "repro", "evaluate@tiny")
+    assert "Running stage" not in _run(project, "dvc", "repro", "card@tiny")
 
 
 def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
     script = (
-        "import mlflow; from stages.tracking import *; mlflow.set_tracking_uri(tracking_uri());"
+        "import mlflow; from stages.recorders import EXPERIMENT; from stages.tracking import tracking_uri;"
+        " mlflow.set_tracking_uri(tracking_uri());"
         "print([r.data.tags['dvc.stage'] for r in"
         " mlflow.search_runs(experiment_names=[EXPERIMENT], output_format='list')])"
     )
     found = _run(project, "python", "-c", script).strip().splitlines()[-1]
     assert sorted(yaml.safe_load(found)) == sorted(
-        f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate")
+        f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")
     )
     assert len(_run(project, "python", "-m", "stages.find_run", "train@tiny").strip()) == 32
 
@@ -147,6 +150,42 @@ def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
 def test_the_samples_and_the_page_are_kept_with_their_runs(project: Path) -> None:
     artifacts = {path.name for path in (project / "mlruns").rglob("*") if path.is_file()}
     assert {"test_1.wav", "report.html"} <= artifacts
+
+
+def test_the_command_of_the_origin_runs_the_same_graph(project: Path) -> None:
+    command = ("python", "training_styletts2.py", "--data", "recordings", "--name", "tiny", "--out", "output")
+    output = _run(project, *command, "--epochs-projection", str(QUICK["train"]["steps"]))
+    assert "Running stage" not in output, "what has been made with the same settings is not made again"
+    folder = project / "output/tiny"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
+        "tiny.pt", "tiny_artifacts.pt", "tiny_test_1.wav", "checkpoints/step_00002.pt"
+    }  # fmt: skip
+    pack = torch.load(folder / "tiny.pt", weights_only=True)
+    artifacts = torch.load(folder / "tiny_artifacts.pt", weights_only=True)
+    assert artifacts["style"].shape == artifacts["voice"].shape == (256,)
+    torch.testing.assert_close(pack[150:, 0].mean(0), artifacts["voice"], rtol=0, atol=0.1)
+    before = (project / "params.yaml").read_text()
+    output = _run(project, *command, "--epochs-projection", "1", "--lr-projection", "1e-5")
+    assert re.findall(r"Running stage '(\w+)@tiny'", output) == ["train", "expand", "evaluate", "card"]
+    assert yaml.safe_load((project / "params.yaml").read_text())["train"]["steps"] == 1
+    assert (folder / "checkpoints/step_00001.pt").exists()
+    (project / "params.yaml").write_text(before)
+
+
+SPEAKER = ROOT.parent / "shared/speech/vctk_p228"  # short clips
+
+
+@pytest.mark.skipif(not SPEAKER.is_dir(), reason="the development speakers are not here; test above does the same")
+def test_the_command_of_the_origin_makes_a_real_speakers_voice(project: Path) -> None:
+    before = (project / "params.yaml").read_text()
+    _run(project, "python", "training_styletts2.py", "--data", str(SPEAKER), "--name", "real", "--tensorboard")
+    pack = torch.load(project / "output/real/real.pt", weights_only=True)
+    assert pack.shape == (510, 1, 256)
+    audio, rate = soundfile.read(project / "output/real/real_test_1.wav")
+    assert rate == 24_000
+    assert abs(audio).max() > 0.05
+    assert list(project.glob("runs/train@real/*/events.*"))
+    (project / "params.yaml").write_text(before)
 
 
 def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:

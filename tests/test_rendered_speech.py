@@ -1,6 +1,12 @@
 """Speech that is rendered once and read ever after."""
 
+import functools
+import os
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -8,6 +14,7 @@ import torch
 from torch import Tensor
 
 from voicepack import rendered_speech
+from voicepack.errors import VoicepackError
 from voicepack.rendered_speech import RenderedSpeech, Speech
 from voicepack.voices import HELD_OUT
 
@@ -27,6 +34,38 @@ class FakeKokoro:
         return 0.5 * torch.sin(torch.arange(120 * len(phonemes)) * (0.1 + 0.01 * float(voice.mean())) + seed)
 
 
+class LoggingKokoro(FakeKokoro):
+    """Notes in a file who speaks which clip, and will not speak clip `forbidden`."""
+
+    def __init__(self, log: Path, forbidden: int | None = None) -> None:
+        super().__init__()
+        self.log, self.forbidden = log, forbidden
+
+    def render(self, phonemes: str, pack: Tensor, *, speed: float = 1.0, seed: int = 0) -> Tensor:
+        if seed == self.forbidden:
+            raise VoicepackError("broken off.")
+        with self.log.open("a") as file:
+            file.write(f"{seed} {os.getpid()}\n")
+        return super().render(phonemes, pack, speed=speed, seed=seed)
+
+
+@dataclass
+class Process:
+    """What `processes()` says of a process."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cuda"))
+    process_index: int = 0
+    num_processes: int = 1
+    everyone: threading.Barrier = field(default_factory=lambda: threading.Barrier(1))
+
+    @property
+    def is_main_process(self) -> bool:
+        return self.process_index == 0
+
+    def wait_for_everyone(self) -> None:
+        self.everyone.wait(timeout=60)
+
+
 @pytest.fixture(scope="module")
 def packs() -> dict[str, Tensor]:
     """Small packs, NaN for the voices that must not be touched."""
@@ -38,6 +77,19 @@ def packs() -> dict[str, Tensor]:
 @pytest.fixture(autouse=True)
 def no_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendered_speech, "_phonemes", lambda *, held_out: SENTENCES)
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: this process renders by itself, so the test sees what it does."""
+    monkeypatch.setattr(rendered_speech, "processes", Process)
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU: two workers render."""
+    monkeypatch.setattr(rendered_speech, "processes", lambda: Process(torch.device("cpu")))
+    monkeypatch.setattr(rendered_speech, "core_share", lambda: 2)
 
 
 @pytest.fixture
@@ -144,3 +196,50 @@ def test_held_out_voices_speak_seven_sentences_each(
         assert (heard.voices[7 * index : 7 * index + 7] == spoken[name][0, 0]).all()
     check_equal(rendered.held_out(), heard)
     assert len(fakes) == 1
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_clip_is_the_same_to_the_bit_whoever_renders_it(
+    tmp_path: Path, packs: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = functools.partial(LoggingKokoro, tmp_path / "log")
+    by_workers = RenderedSpeech(tmp_path / "workers", load, packs, "weights").drawn(range(3))  # type: ignore[arg-type]
+    clips, workers = zip(*(line.split() for line in (tmp_path / "log").read_text().splitlines()), strict=True)
+    assert sorted(map(int, clips)) == list(range(96))
+    assert len(set(workers)) <= 2
+    assert str(os.getpid()) not in workers
+    monkeypatch.setattr(rendered_speech, "processes", Process)
+    check_equal(speech(tmp_path / "alone", packs, []).drawn(range(3)), by_workers)
+
+
+def test_a_broken_run_keeps_the_shards_that_were_done(tmp_path: Path, packs: dict[str, Tensor]) -> None:
+    broken, whole = (functools.partial(LoggingKokoro, tmp_path / "log", forbidden) for forbidden in (70, None))
+    with pytest.raises(VoicepackError, match="broken off"):
+        RenderedSpeech(tmp_path, broken, packs, "weights").drawn(range(3))  # type: ignore[arg-type]
+    assert [path.name for path in sorted(tmp_path.rglob("drawn_*"))] == [f"drawn_0000{n}.safetensors" for n in (0, 1)]
+    (tmp_path / "log").unlink()
+    assert len(RenderedSpeech(tmp_path, whole, packs, "weights").drawn(range(3)).audio) == 96  # type: ignore[arg-type]
+    clips = [int(line.split()[0]) for line in (tmp_path / "log").read_text().splitlines()]
+    assert sorted(clips) == list(range(64, 96))
+
+
+def test_processes_share_what_is_missing(
+    tmp_path: Path, packs: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everyone, threads = threading.Barrier(2), threading.local()
+    monkeypatch.setattr(rendered_speech, "processes", lambda: threads.process)
+
+    def run(number: int) -> tuple[Speech, list[int]]:
+        threads.process = Process(process_index=number, num_processes=2, everyone=everyone)
+        time.sleep(0.5 * number)  # a late one must not take for its share of the whole what the other left over
+        fakes: list[FakeKokoro] = []
+        drawn = speech(tmp_path / "shared", packs, fakes).drawn(range(3))
+        return drawn, [call[3] for fake in fakes for call in fake.calls]
+
+    with ThreadPoolExecutor(2) as pool:
+        (first, first_clips), (second, second_clips) = pool.map(run, range(2))
+    assert first_clips == [*range(32), *range(64, 96)]
+    assert second_clips == list(range(32, 64))
+    check_equal(first, second)
+    monkeypatch.setattr(rendered_speech, "processes", Process)
+    check_equal(first, speech(tmp_path / "alone", packs, []).drawn(range(3)))

@@ -19,8 +19,9 @@ from stages.stage import running
 from stages.tracking import tracking_uri
 from voicepack.errors import VoicepackError
 
-ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME")
-PARAMS = "work:\n  lr: {lr}\n  losses:\n    mel: 0.5\n"
+ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME", "RANK")
+TRACKING = "tracking:\n  tensorboard: false\n  wandb: false\n  wandb_project: voices\n"
+PARAMS = "work:\n  lr: {lr}\n  losses:\n    mel: 0.5\n" + TRACKING
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,17 @@ def test_a_stage_leaves_a_run_that_says_what_it_was(project: Path, monkeypatch: 
     assert tags["dvc.exp"] == "tawny-owl"
     assert tags["git.commit"] == call(project, "git", "rev-parse", "HEAD")
     assert tags["git.dirty"] == "false"
+
+
+def test_only_the_first_of_several_processes_leaves_a_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in ("1", "0"):
+        monkeypatch.setenv("RANK", number)
+        with running("work", Settings) as stage:
+            stage.run.log_metrics({"mel": float(number)})
+            stage.run.log_artifact(project / "data/a.txt")
+    (run,) = runs(project)
+    assert run.data.metrics["mel"] == 0
+    assert run.data.params == {"work.lr": "0.001", "work.losses.mel": "0.5"}
 
 
 def test_what_a_user_can_mend_is_one_line_and_a_failed_run(project: Path) -> None:

@@ -1,18 +1,20 @@
 """Training the projection for one voice."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from recordings import clip_of, unread_clip
 from torch import Tensor
 
 from voicepack.alignment import AlignedClip, align
-from voicepack.clips import Clip, choose_clips
+from voicepack.clips import choose_clips
 from voicepack.constants import FRAME_SAMPLES
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.projection import Projection
-from voicepack.rows import base_vector
+from voicepack.rows import RowCurve, base_vector
 from voicepack.training import (
     LossWeights,
     VoiceLosses,
@@ -25,19 +27,18 @@ from voicepack.training import (
 )
 from voicepack.voices import VoiceSpace
 
-WEIGHTS = LossWeights(mel=0.5, mel_statistics=1.0, f0=0.2, f0_statistics=2.0, energy=0.2, duration=0.5, prior=0.1)
+WEIGHTS = LossWeights(
+    mel=0.5, mel_statistics=1.0, timbre=0.5, f0=0.2, f0_statistics=2.0, energy=0.2, duration=0.5, prior=0.1
+)  # fmt: skip
 TRAINING = VoiceTraining(
-    steps=6, lr=2e-3, gradient_clip=1.0, window_seconds=10, checkpoint_every=3, seed=0, losses=WEIGHTS
+    network="shift", steps=6, lr=0.2, gradient_clip=10.0, window_seconds=10, prosody_clips=1, checkpoint_every=3,
+    seed=0, losses=WEIGHTS,
 )  # fmt: skip
 PHONEMES = ("ðə kˈæt sˈæt bI ðə dˈɔɹ.", "hi wˈɔʧt ðə ɹˈAn.")
 
 
-def clip(name: str, seconds: float) -> Clip:
-    return Clip(name, "", "a", torch.zeros(round(24_000 * seconds)), 12_000.0, 40.0)
-
-
 def test_clips_are_chosen_up_to_a_length_by_the_seed() -> None:
-    clips = [clip(str(index), 2 + index % 3) for index in range(20)]
+    clips = [unread_clip(2 + index % 3, str(index)) for index in range(20)]
     chosen = choose_clips(clips, 20, seed=0)
     assert 17 <= sum(each.seconds for each in chosen) <= 20
     assert len({each.name for each in chosen}) == len(chosen)
@@ -95,28 +96,31 @@ def test_losses_add_up_by_their_weights() -> None:
 
 
 @pytest.fixture(scope="module")
-def voice(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> SimpleNamespace:
+def voice(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Two clips of a voice that is no stock voice, aligned, and what training needs besides."""
     hidden = 0.6 * base_vector(stock_packs["af_sarah"]) + 0.4 * base_vector(stock_packs["bf_isabella"])
     start = base_vector(stock_packs["am_adam"])
-    clips = []
+    rows = RowCurve.fit(stock_packs.values())
+    clips, folder = [], tmp_path_factory.mktemp("clips")
     for number, phonemes in enumerate(PHONEMES):
-        audio = kokoro.render(phonemes, hidden[None], seed=number)
-        clips.append(align(kokoro, Clip(f"{number}", "", phonemes, audio, 12_000.0, 40.0), start[None]))
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs))
+        audio = kokoro.render(phonemes, rows.expand(hidden), seed=number)
+        clips.append(align(kokoro, clip_of(audio, folder / f"{number}.wav", phonemes), start[None]))
+    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), rows)
     generator = torch.Generator().manual_seed(0)
-    styles = torch.randn(256, generator=generator) + 0.01 * torch.randn(3, 256, generator=generator)
-    return SimpleNamespace(hidden=hidden, start=start, clips=clips, losses=losses, styles=styles)
+    style = torch.randn(256, generator=generator)
+    return SimpleNamespace(hidden=hidden, start=start, clips=clips, losses=losses, style=style)
 
 
-def train(voice: SimpleNamespace, checkpoints: Path) -> tuple[dict[str, Tensor], list[tuple[int, dict[str, float]]]]:
+def train(
+    voice: SimpleNamespace, checkpoints: Path, settings: VoiceTraining = TRAINING
+) -> tuple[dict[str, Tensor], list[tuple[int, dict[str, float]]]]:
     """Train from the same projection every time; return its parameters and what was reported."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         projection = Projection(hidden=64).eval()
     history: list[tuple[int, dict[str, float]]] = []
     trained = train_voice(
-        voice.losses, voice.clips, voice.styles, projection, voice.start, TRAINING,
+        voice.losses, voice.clips, voice.style, projection, voice.start, settings,
         lambda step, values: history.append((step, dict(values))), checkpoints,
     )  # fmt: skip
     return {name: value.detach().clone() for name, value in trained.state_dict().items()}, history
@@ -157,3 +161,23 @@ def test_each_half_starts_where_its_own_losses_are_least(voice: SimpleNamespace)
     timbre, prosody = torch.cat([hidden[:128], other[128:]]), torch.cat([other[:128], hidden[128:]])
     chosen = choose_start(voice.losses, voice.clips, torch.stack([other, timbre, prosody]), WEIGHTS)
     torch.testing.assert_close(chosen, hidden, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_the_reference_network_can_be_trained_instead(voice: SimpleNamespace, tmp_path: Path) -> None:
+    settings = replace(TRAINING, network="mlp", steps=2, lr=3e-4)
+    trained, history = train(voice, tmp_path, settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        before = Projection(hidden=64).state_dict()
+    assert len(history) == 2
+    assert not torch.equal(trained["layers.8.weight"], before["layers.8.weight"])
+
+
+@pytest.mark.slow
+def test_a_trained_voice_is_the_mean_over_the_second_half_of_the_steps(voice: SimpleNamespace, tmp_path: Path) -> None:
+    """With one step left the mean is that of this step: training of two steps ends at the second."""
+    trained, _ = train(voice, tmp_path, replace(TRAINING, steps=2, checkpoint_every=2))
+    state = torch.load(tmp_path / "step_00002.pt", weights_only=True)
+    torch.testing.assert_close(state["average"]["module.along"], state["network"]["along"], rtol=0, atol=1e-6)
+    assert not torch.equal(trained["offset"], torch.zeros(256))

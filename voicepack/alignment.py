@@ -38,8 +38,8 @@ def align(kokoro: Kokoro, clip: Clip, voice: Tensor) -> AlignedClip:
     with torch.no_grad():
         prosody = kokoro.predict(text, voice)
         rendered = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
-    length = -(-len(clip.audio) // FRAME_SAMPLES) * FRAME_SAMPLES
-    audio = torch.nn.functional.pad(clip.audio, (0, length - len(clip.audio)))
+    length = -(-clip.samples // FRAME_SAMPLES) * FRAME_SAMPLES
+    audio = torch.nn.functional.pad(clip.audio, (0, length - clip.samples))
     path = warping_path(rendered.cpu(), audio)
     frames = warp_durations(prosody.frames.cpu(), path, length // FRAME_SAMPLES)
     device = kokoro.device

@@ -111,6 +111,8 @@ def _parse(line: str, source: str) -> dict[str, str]:
     for key, value in strings.items():
         if not isinstance(value, str):
             raise VoicepackError(f"{source}: '{key}' is {json.dumps(value)}. Write a string in quotes.")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise VoicepackError(f"{source}: '{key}' holds half a character, {json.dumps(value)}. Write it whole.")
         if not value.strip() and key != "speaker":
             raise VoicepackError(f"{source}: '{key}' is empty. Fill it in, or delete the line.")
     return strings

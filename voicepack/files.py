@@ -7,9 +7,11 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,16 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def removed_on_error(folder: Path) -> Iterator[None]:
+    """Remove `folder` if the block, which fills it, fails."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -73,7 +85,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
     """Write rows as tab-separated values with a header line. An empty table needs `columns`."""
     names = list(columns or rows[0])
     with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, delimiter="\t", lineterminator="\n")
+        # The writer quotes only what is in its own line end: with "\n" alone, a "\r" in a value would break the line.
+        lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+        writer = csv.DictWriter(lines, names, delimiter="\t", lineterminator="\r\n")
         writer.writeheader()
         for row in rows:
             writer.writerow({name: _rounded(row[name]) for name in names})

@@ -45,12 +45,20 @@ def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seco
         if len(chosen) < 2 or sum(each.seconds for each in [*chosen, clip]) <= seconds:
             chosen.append(clip)
     every = []
-    for clip in chosen:
+    for clip, name in zip(chosen, sentence_names(chosen), strict=True):
         aligned = align(kokoro, clip, pack[len(clip.phonemes) - 1])
         parts = {part: getattr(aligned, part).cpu() for part in PARTS}
-        name = str(PurePosixPath(clip.name).with_suffix("")).replace("/", "_")
         every.append(Sentence(name, clip.text, clip.phonemes, Recording(**parts, bandwidth=clip.bandwidth)))
     return every
+
+
+def sentence_names(clips: Sequence[Clip]) -> list[str]:
+    """Return what the sentences of clips are called, and their samples: a name for each, such as train_a."""
+    names = [str(PurePosixPath(clip.name).with_suffix("")).replace("/", "_") for clip in clips]
+    return [
+        name if names.count(name) == 1 else f"{name}_{clip.file.stem}"  # a.wav and a.flac
+        for clip, name in zip(clips, names, strict=True)
+    ]
 
 
 def ceilings(judge: SpeakerEncoder, hearing: Hearing, speech: Tensor, floor: Sequence[Render]) -> list[Render]:

@@ -1,4 +1,8 @@
-"""What training compares. Each loss is one idea; its weight stands under the same name in params.yaml."""
+"""What training compares in sound: spectra, and how far a voice is from those Kokoro knows.
+
+Each loss is one idea; its weight stands under the same name in params.yaml. What is compared in prosody is in
+voicepack/prosody_losses.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from voicepack.voices import VoiceSpace
 # (n_fft, bands): short windows see onsets, long ones see harmonics.
 RESOLUTIONS = ((512, 40), (1024, 60), (2048, 80))
 _RANGE = 11.5  # natural log of power, 50 dB: what lies deeper below the loudest is noise, not voice
-_VOICED = 40.0  # Hz; Kokoro's F0 falls towards 0 where there is no voice
 
 
 class MelLoss(nn.Module):
@@ -47,56 +50,6 @@ class MelStatisticsLoss(nn.Module):
         return torch.stack(losses).mean()
 
 
-class F0Loss(nn.Module):
-    """Mean absolute difference of log F0 where the recording is voiced: the melody, frame by frame."""
-
-    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
-        """Compare F0 curves `[1, 2 F]` in Hz. Returns a scalar in nepers (0.058 is a semitone), 0 without voice."""
-        voiced = recorded > _VOICED
-        if not voiced.any():
-            return 0 * predicted.sum()
-        return (_log_f0(predicted) - _log_f0(recorded))[voiced].abs().mean()
-
-
-class F0StatisticsLoss(nn.Module):
-    """Difference in mean and spread of log F0: how high, how lively. Frame-wise losses alone flatten intonation."""
-
-    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
-        """Compare F0 curves `[1, 2 F]` in Hz over the recording's voiced frames. Returns a scalar in nepers.
-
-        A clip with fewer than two voiced frames, such as a whispered one, has no spread: its loss is 0.
-        """
-        voiced = recorded > _VOICED
-        if voiced.sum() < 2:
-            return 0 * predicted.sum()
-        spoken, target = _log_f0(predicted)[voiced], _log_f0(recorded)[voiced]
-        return (spoken.mean() - target.mean()).abs() + (spoken.std() - target.std()).abs()
-
-
-class EnergyLoss(nn.Module):
-    """Mean absolute difference of energy curves, less their mean difference, which is the recording's level."""
-
-    def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
-        """Compare energy curves `[1, 2 F]` (log norm of the mel). Returns a scalar."""
-        difference = predicted - recorded
-        return (difference - difference.mean().detach()).abs().mean()
-
-
-class DurationLoss(nn.Module):
-    """Difference of log durations, of each phoneme and of the whole clip.
-
-    Takes the unrounded durations, the only ones with a gradient. The whole counts as much as its parts, because
-    warping knows the speaking rate well and single boundaries only roughly.
-    """
-
-    def forward(self, durations: Tensor, frames: Tensor) -> Tensor:
-        """Compare predicted durations `[T]` with recorded ones `[T]`, both in frames. Returns a scalar in nepers."""
-        # The first and the last are the silence around the clip, which trimming decides.
-        spoken, recorded = durations[1:-1], frames[1:-1].float()
-        parts = (torch.log1p(spoken) - torch.log1p(recorded)).abs().mean()
-        return parts + (spoken.sum() / recorded.sum()).log().abs()
-
-
 class PriorLoss(nn.Module):
     """How far the voice vector is from where stock voices live: about 1 for a stock voice in each half."""
 
@@ -117,7 +70,3 @@ def spectrogram_pairs(render: Tensor, recording: Tensor, bandwidth: float) -> li
         spoken, target = (log_mel(audio, n_fft, bands)[heard] for audio in (render, recording))
         pairs.append((spoken.clamp_min(spoken.max().detach() - _RANGE), target.clamp_min(target.max() - _RANGE)))
     return pairs
-
-
-def _log_f0(f0: Tensor) -> Tensor:
-    return f0.clamp_min(_VOICED).log()

@@ -10,7 +10,8 @@ original goes on with random vectors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +26,13 @@ _CLIPS_PER_EPOCH, _MOST_CLIPS = 5, 20
 _NORM = 0.1
 
 
-def origin_pack(style: Tensor, clips: Sequence[Tensor], *, epochs: int = 100, seed: int = 0) -> Tensor:
-    """Make a pack `[510, 1, 256]` from a mean style `[256]` and recordings `[samples]` as the origin does."""
+def origin_pack(style: Tensor, clips: Iterable[Tensor], *, epochs: int = 100, seed: int = 0) -> Tensor:
+    """Make a pack `[510, 1, 256]` from a mean style `[256]` and recordings `[samples]` as the origin does.
+
+    It looks at 20 of them: the others are not asked for.
+    """
     mel = MelSpectrogram(SAMPLE_RATE, n_fft=1024, hop_length=256, n_mels=80, power=1)
-    profiles = [mel(clip).mean(1) for clip in clips[:_MOST_CLIPS]]  # [80] each
+    profiles = [mel(clip).mean(1) for clip in islice(clips, _MOST_CLIPS)]  # [80] each
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = _network()

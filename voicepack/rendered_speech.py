@@ -2,25 +2,33 @@
 
 Every clip is drawn from its own number, so any process can render any clip, a broken run goes on where it stopped,
 and the result does not depend on who rendered what. A shard of clips is one file.
+
+On a CPU clips are spoken by workers of one thread each: on two cores with other work to do they were twice as fast as
+two threads of one process, and every bit of a clip is the same on any number of cores, where sums in several threads
+are rounded in another order. On a GPU Kokoro speaks in this process.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import Tensor
 from tqdm import tqdm
 
 from voicepack.audio import from_int16, to_int16
 from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro
+from voicepack.processes import core_share, processes
 from voicepack.text import phonemize, sentences
 from voicepack.voices import HELD_OUT, VoiceSpace, draw_pack, training_voices
+from voicepack.workers import Workers
 
 SHARD_CLIPS = 32
 LONGEST = 60  # phonemes in a drawn clip, about 4 s
@@ -37,13 +45,26 @@ class Speech:
     voices: Tensor  # [N, 256], the row that spoke
 
 
+@dataclass(frozen=True)
+class Line:
+    """What a clip says, and how."""
+
+    phonemes: str
+    voice: Tensor  # [1, 256]
+    speed: float
+    seed: int
+
+
 class RenderedSpeech:
     """Rendered speech, kept in a folder from which it is read again. Rendering happens when something is missing."""
 
     def __init__(
         self, folder: Path, load_kokoro: Callable[[], Kokoro], packs: Mapping[str, Tensor], weights_sha256: str
     ) -> None:
-        """`folder` gets one subfolder per weights, packs and sentences, so that stale speech is never read."""
+        """`folder` gets one subfolder per weights, packs and sentences, so that stale speech is never read.
+
+        Several processes must all see the same folder. On a CPU every worker calls `load_kokoro`, so it must pickle.
+        """
         self._load_kokoro, self._packs = load_kokoro, packs
         contents = hashlib.sha256(repr((weights_sha256, LONGEST, sentences("training"))).encode())
         for name, pack in sorted(packs.items()):
@@ -53,15 +74,18 @@ class RenderedSpeech:
     def drawn(self, shards: range) -> Speech:
         """Return clips of voices drawn around the training voices, 32 to a shard; each shard number is its own draw.
 
-        Several processes (Accelerate's launcher) share the missing shards out among themselves.
+        Several processes (`voicepack.processes`) share the missing shards out among themselves; each shard is written
+        when it is done.
         """
-        state = PartialState()
+        state = processes()
         missing = [shard for shard in shards if not self._shard_path(shard).exists()]
+        state.wait_for_everyone()  # the same list for all: nobody writes before everybody has looked
         mine = missing[state.process_index :: state.num_processes]
         if mine:
-            kokoro, phonemes = self._load_kokoro(), _phonemes(held_out=False)
-            for shard in tqdm(mine, "render", unit="shard"):
-                _write_speech(self._shard_path(shard), render_drawn(kokoro, self._packs, phonemes, shard))
+            phonemes = _phonemes(held_out=False)
+            rendered = self._render([draw_lines(self._packs, phonemes, shard) for shard in mine])
+            for shard, part in zip(mine, rendered, strict=True):
+                _write_speech(self._shard_path(shard), part)
         state.wait_for_everyone()
         speech = [_read_speech(self._shard_path(shard)) for shard in shards]
         return Speech([clip for part in speech for clip in part.audio], torch.cat([part.voices for part in speech]))
@@ -78,18 +102,37 @@ class RenderedSpeech:
 
     def _spoken(self, name: str, packs: Mapping[str, Tensor], clips: int) -> Speech:
         path = self._folder / f"{name}.safetensors"
-        state = PartialState()
+        state = processes()
         if not path.exists() and state.is_main_process:
-            _write_speech(path, render_stock(self._load_kokoro(), packs, _phonemes(held_out=True), clips))
+            for speech in self._render([stock_lines(packs, _phonemes(held_out=True), clips)]):
+                _write_speech(path, speech)
         state.wait_for_everyone()
         return _read_speech(path)
+
+    def _render(self, parts: Sequence[Sequence[Line]]) -> Iterator[Speech]:
+        """Yield each part in order, as soon as it is spoken."""
+        lines = list(itertools.chain.from_iterable(parts))
+        with self._speakers() as speak:
+            hidden = not processes().is_main_process
+            audio = iter(tqdm(speak(lines), "render", len(lines), unit="clip", disable=hidden))
+            for part in parts:
+                yield Speech(list(itertools.islice(audio, len(part))), torch.cat([line.voice for line in part]))
+
+    @contextlib.contextmanager
+    def _speakers(self) -> Iterator[Callable[[Iterable[Line]], Iterator[Tensor]]]:
+        """Yield what turns lines into audio `[samples]`, in order."""
+        if processes().device.type == "cpu":
+            with Workers(self._load_kokoro, core_share()) as workers:
+                yield functools.partial(workers.map, _speak)
+        else:
+            yield functools.partial(map, functools.partial(_speak, self._load_kokoro()))
 
     def _shard_path(self, shard: int) -> Path:
         return self._folder / f"drawn_{shard:05d}.safetensors"
 
 
-def render_drawn(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str], shard: int) -> Speech:
-    """Render clips `32 * shard …` with packs that `draw_pack` draws around the training voices.
+def draw_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], shard: int) -> list[Line]:
+    """Draw clips `32 * shard …`, of packs that `draw_pack` draws around the training voices.
 
     A clip speaks a stretch of whole words, at a speed of 0.8 to 1.2, with any row of the pack: the row need not fit
     the length, since it is the row that the encoder must read. Short clips make the most of the machine: what the
@@ -97,7 +140,7 @@ def render_drawn(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence
     """
     allowed = training_voices(packs)
     space = VoiceSpace.fit(allowed)
-    audio, voices = [], []
+    lines = []
     for number in range(shard * SHARD_CLIPS, (shard + 1) * SHARD_CLIPS):
         generator = torch.Generator().manual_seed(number)
         pack = draw_pack(allowed, space, generator)
@@ -105,22 +148,23 @@ def render_drawn(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence
         row = int(20 * (510 / 20) ** float(torch.rand((), generator=generator))) - 1
         text = int(torch.randint(len(phonemes), (), generator=generator))
         speed = 0.8 + 0.4 * float(torch.rand((), generator=generator))
-        words = _stretch(phonemes[text], generator)
-        audio.append(kokoro.render(words, pack[row], speed=speed, seed=number).cpu())
-        voices.append(pack[row, 0])
-    return Speech(audio, torch.stack(voices))
+        lines.append(Line(_stretch(phonemes[text], generator), pack[row].clone(), speed, number))
+    return lines
 
 
-def render_stock(kokoro: Kokoro, packs: Mapping[str, Tensor], phonemes: Sequence[str], clips: int) -> Speech:
-    """Render stock voices, sorted by name, with `clips` sentences each of 60 to 85 phonemes, by KPipeline's row."""
+def stock_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], clips: int) -> list[Line]:
+    """Let stock voices, sorted by name, say `clips` sentences each of 60 to 85 phonemes, with KPipeline's row."""
     fitting = [text for text in phonemes if 60 <= len(text) <= 85]
-    audio, voices = [], []
-    for number, (name, pack) in enumerate(tqdm(sorted(packs.items()), "render stock voices")):
+    lines = []
+    for number, (_, pack) in enumerate(sorted(packs.items())):
         for clip in range(clips):
             text = fitting[(number * clips + clip) % len(fitting)]
-            audio.append(kokoro.render(text, packs[name], seed=clip).cpu())
-            voices.append(pack[len(text) - 1, 0])
-    return Speech(audio, torch.stack(voices))
+            lines.append(Line(text, pack[len(text) - 1].clone(), 1.0, clip))
+    return lines
+
+
+def _speak(kokoro: Kokoro, line: Line) -> Tensor:
+    return kokoro.render(line.phonemes, line.voice, speed=line.speed, seed=line.seed).cpu()
 
 
 def _phonemes(*, held_out: bool) -> list[str]:

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from voicepack.alignment import AlignedClip
 from voicepack.constants import FRAME_SAMPLES, HALVES, SAMPLE_RATE
 from voicepack.files import written_whole
 from voicepack.kokoro import Kokoro
-from voicepack.losses import (
-    DurationLoss,
-    EnergyLoss,
-    F0Loss,
-    F0StatisticsLoss,
-    MelLoss,
-    MelStatisticsLoss,
-    PriorLoss,
-)
+from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
 from voicepack.projection import Projection
+from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss
+from voicepack.rows import RowCurve
+from voicepack.shifted_projection import ShiftedProjection
+from voicepack.timbre import TimbreLoss
 from voicepack.voices import VoiceSpace
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -33,10 +30,11 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss counts; the losses are in voicepack/losses.py."""
+    """What each loss counts; the losses are in voicepack/losses.py and voicepack/prosody_losses.py."""
 
     mel: float
     mel_statistics: float
+    timbre: float
     f0: float
     f0_statistics: float
     energy: float
@@ -48,10 +46,12 @@ class LossWeights:
 class VoiceTraining:
     """How the projection is trained for one voice."""
 
+    network: Literal["shift", "mlp"]
     steps: int
     lr: float
     gradient_clip: float
     window_seconds: float
+    prosody_clips: int
     checkpoint_every: int
     seed: int
     losses: LossWeights
@@ -60,15 +60,26 @@ class VoiceTraining:
 class VoiceLosses:
     """All losses of a voice vector against aligned recordings, by name and unweighted."""
 
-    def __init__(self, kokoro: Kokoro, space: VoiceSpace) -> None:
-        self.kokoro = kokoro
+    def __init__(self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve) -> None:
+        self.kokoro, self.space = kokoro, space
+        self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
         self.mel, self.mel_statistics = MelLoss(), MelStatisticsLoss()
+        self.timbre = TimbreLoss().to(kokoro.device)
         self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
         self.energy, self.duration, self.prior = EnergyLoss(), DurationLoss(), PriorLoss(space)
 
+    def of_step(
+        self, voice: Tensor, clips: Sequence[AlignedClip], seconds: float, generator: torch.Generator, seed: int
+    ) -> dict[str, Tensor]:
+        """Compare `voice` `[1, 256]` with clips: the prosody of all, the sound of the first for `seconds`."""
+        prosody = [self.predictor(voice, clip) for clip in clips]
+        values = {name: torch.stack([each[name] for each in prosody]).mean() for name in prosody[0]}
+        values |= self.decoder(voice, window(clips[0], seconds, generator), seed)
+        return values | {"prior": self.prior(voice)}
+
     def predictor(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
         """Compare durations, F0 and energy of `voice` `[1, 256]` with a clip's. Needs no audio."""
-        prosody = self.kokoro.predict(clip.text, voice, frames=clip.frames)
+        prosody = self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
         return {
             "f0": self.f0(prosody.f0, clip.f0),
             "f0_statistics": self.f0_statistics(prosody.f0, clip.f0),
@@ -78,11 +89,17 @@ class VoiceLosses:
 
     def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
         """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
-        render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, voice, seed=seed)
+        row = self._row(voice, clip)
+        render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed)
         return {
             "mel": self.mel(render, clip.audio, clip.bandwidth),
             "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),
+            "timbre": self.timbre(render, clip.audio),
         }
+
+    def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
+        """Return what the pack of `voice` `[1, 256]` will speak a clip's text with, `[1, 256]`."""
+        return self.rows.expand(voice)[len(clip.text.phonemes) - 1]
 
 
 def resolve_device(wanted: Device) -> torch.device:
@@ -108,7 +125,7 @@ def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> Ali
 def choose_start(losses: VoiceLosses, clips: Sequence[AlignedClip], candidates: Tensor, weights: LossWeights) -> Tensor:
     """Choose each half of the voice vector to start from among candidates `[C, 256]`, by the training's own losses."""
     generator = torch.Generator().manual_seed(0)
-    windows = [window(clip, 1.5, generator) for clip in clips[:2]]
+    windows = [window(clip, 2.0, generator) for clip in clips[:2]]
     with torch.no_grad():
         scores = torch.tensor(
             [
@@ -132,47 +149,52 @@ def weighted(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
 def train_voice(
     losses: VoiceLosses,
     clips: Sequence[AlignedClip],
-    styles: Tensor,
+    style: Tensor,
     projection: Projection,
     start: Tensor,
     settings: VoiceTraining,
     report: Callable[[int, Mapping[str, float]], None],
     checkpoints: Path,
 ) -> Projection:
-    """Train `projection` so that the mean of `styles` `[N, 256]` maps to a voice that speaks as `clips` do.
+    """Train `projection` so that `style` `[256]` maps to a voice that speaks as `clips` do.
 
-    It starts at the voice vector `start` `[256]`. Every step takes one clip: its prosody whole, its sound in a window,
-    and as input the mean style of a random half of the clips, so that the network maps the speaker's neighbourhood
-    and not one point. A run that finds a checkpoint in `checkpoints` goes on from there.
+    It starts at the voice vector `start` `[256]`. Every step compares the prosody of a few clips and the sound of one
+    in a window. What it returns is the mean over the second half of the steps: each of them hears two seconds, and
+    the mean is nearer to what all of them ask for than the last. A run that finds a checkpoint in `checkpoints` goes on
+    from there.
     """
     accelerator = Accelerator(cpu=losses.kokoro.device.type == "cpu")
     with torch.no_grad():
-        projection.offset += start.cpu() - projection(styles.mean(0, keepdim=True))[0]
-    optimizer = torch.optim.Adam(projection.parameters(), settings.lr)
+        projection.offset += start.cpu() - projection(style[None])[0]
+    network: torch.nn.Module = projection
+    if settings.network == "shift":
+        network = ShiftedProjection(projection, losses.space.to(torch.device("cpu")))
+    optimizer = torch.optim.Adam([each for each in network.parameters() if each.requires_grad], settings.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.lr / 20)
-    first = _resume(checkpoints, settings.steps, projection, optimizer, schedule)
-    projection, optimizer = accelerator.prepare(projection, optimizer)
-    styles = styles.to(accelerator.device)
+    average = AveragedModel(network)
+    first = _resume(checkpoints, settings.steps, network, average, optimizer, schedule)
+    network, optimizer = accelerator.prepare(network, optimizer)
+    average, style = average.to(accelerator.device), style.to(accelerator.device)
     progress = tqdm(range(first, settings.steps), "train", initial=first, total=settings.steps)
     for step in progress:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        clip = clips[_shuffled(step, len(clips), settings.seed)]
-        some = torch.randperm(len(styles), generator=generator)[: (len(styles) + 1) // 2]
-        voice = projection(styles[some].mean(0, keepdim=True))
-        values = losses.predictor(voice, clip)
-        values |= losses.decoder(voice, window(clip, settings.window_seconds, generator), step)
-        values["prior"] = losses.prior(voice)
+        count = min(settings.prosody_clips, len(clips))
+        chosen = [clips[_shuffled(step + later, len(clips), settings.seed)] for later in range(count)]
+        values = losses.of_step(network(style[None]), chosen, settings.window_seconds, generator, step)
         total = weighted(values, settings.losses)
         accelerator.backward(total)
-        accelerator.clip_grad_norm_(projection.parameters(), settings.gradient_clip)
+        accelerator.clip_grad_norm_(network.parameters(), settings.gradient_clip)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
+        if step >= settings.steps // 2:
+            average.update_parameters(accelerator.unwrap_model(network))
         progress.set_postfix(loss=f"{total.item():.3f}", mel=f"{values['mel'].item():.3f}")
         report(step, {"loss": total.item(), **{name: value.item() for name, value in values.items()}})
         if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
-            _save(checkpoints / f"step_{step + 1:05d}.pt", step + 1, projection, optimizer, schedule)
-    return accelerator.unwrap_model(projection).cpu()
+            _save(checkpoints / f"step_{step + 1:05d}.pt", step + 1, network, average, optimizer, schedule)
+    trained = average.module.cpu()
+    return trained.merged() if isinstance(trained, ShiftedProjection) else cast(Projection, trained)
 
 
 def _shuffled(step: int, count: int, seed: int) -> int:
@@ -184,7 +206,8 @@ def _shuffled(step: int, count: int, seed: int) -> int:
 def _save(
     path: Path,
     step: int,
-    projection: torch.nn.Module,
+    network: torch.nn.Module,
+    average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> None:
@@ -192,7 +215,8 @@ def _save(
         torch.save(
             {
                 "step": step,
-                "projection": projection.state_dict(),
+                "network": network.state_dict(),
+                "average": average.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
             },
@@ -203,7 +227,8 @@ def _save(
 def _resume(
     checkpoints: Path,
     steps: int,
-    projection: Projection,
+    network: torch.nn.Module,
+    average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> int:
@@ -217,7 +242,6 @@ def _resume(
         for path in saved:
             path.unlink()
         return 0
-    projection.load_state_dict(state["projection"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
+    for part, name in ((network, "network"), (average, "average"), (optimizer, "optimizer"), (schedule, "schedule")):
+        part.load_state_dict(state[name])
     return int(state["step"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +64,11 @@ class VoiceReader:
         """Read a clip `[samples]` with the statistics reader alone, `[256]`."""
         return self.statistics.read(torch.stack([voice_statistics(piece) for piece in cut(clip)])).mean(0)
 
-    def voice(self, clips: Sequence[Tensor]) -> Tensor:
-        """Read clips of one speaker to a voice vector `[256]`. A clip counts by its length."""
-        lengths = torch.tensor([float(len(clip)) for clip in clips])
-        return (lengths / lengths.sum()) @ torch.stack([self.read(clip) for clip in clips])
+    def voice(self, clips: Iterable[Tensor]) -> Tensor:
+        """Read clips of one speaker, one after the other, to a voice vector `[256]`. A clip counts by its length."""
+        lengths, vectors = zip(*((float(len(clip)), self.read(clip)) for clip in clips), strict=True)
+        weights = torch.tensor(lengths)
+        return (weights / weights.sum()) @ torch.stack(vectors)
 
 
 def blend(style: Tensor, statistics: Tensor) -> Tensor:

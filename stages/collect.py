@@ -1,0 +1,55 @@
+"""A voice gathered in one folder, under the names that the original program gave its files.
+
+    output/NAME/NAME.pt, NAME_artifacts.pt, NAME_test_1.wav …, checkpoints/
+
+Copies: the pipeline's own files stay where they are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from stages import places
+from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors, written_whole
+
+
+def collect(voice: str, out: Path) -> Path:
+    """Copy what was made of a voice to `out / voice`, and return that folder.
+
+    NAME_artifacts.pt holds what the pack was made from: `projection` (the trained network's tensors), `style`
+    `[256]` (the mean of the clips), `styles` `[N, 256]`, and `voice` `[256]`, which was expanded to the pack.
+    Raises VoicepackError if a stage of the voice has not been run.
+    """
+    samples = sorted(places.voice_samples(voice).glob("test_*.wav"))
+    if not places.pack(voice).exists() or not samples:
+        raise VoicepackError(f"{voice}: not made yet. Run `dvc repro evaluate@{voice}`.")
+    folder = out / voice
+    projection, _ = read_tensors(places.projection(voice))
+    styles, _ = read_tensors(places.styles(voice))
+    artifacts = {
+        "voice": projection.pop("voice"),
+        "projection": projection,
+        "style": styles["mean"],
+        "styles": styles["styles"],
+    }
+    with written_whole(folder / f"{voice}_artifacts.pt") as temporary:
+        torch.save(artifacts, temporary)
+    _copy(places.pack(voice), folder / f"{voice}.pt")
+    for sample in samples:
+        _copy(sample, folder / f"{voice}_{sample.name}")
+    # The run whose checkpoints these are is the newest; a voice out of the cache was trained elsewhere and has none.
+    runs = sorted((places.CHECKPOINTS / voice).glob("*"), key=lambda path: path.stat().st_mtime)
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    for checkpoint in sorted(runs[-1].glob("step_*.pt")) if runs else []:
+        _copy(checkpoint, checkpoints / checkpoint.name)
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    with written_whole(target) as temporary:
+        shutil.copyfile(source, temporary)

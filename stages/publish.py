@@ -1,0 +1,71 @@
+"""Publish a voice at a hub: python -m stages.publish NAME OWNER/REPOSITORY [--send]
+
+Without --send it only shows what it would send.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages import places
+from stages.voice import NOT_STATED, load_voice
+from voicepack.errors import VoicepackError
+
+
+def files_of(voice: str) -> dict[str, Path]:
+    """Return what belongs to a published voice, by its name there.
+
+    Raises VoicepackError if something is not made yet, or it is not stated who spoke, or with what right.
+    """
+    stated = load_voice(voice)
+    for field in ("speaker_name", "licence", "consent"):
+        if getattr(stated, field) == NOT_STATED:
+            raise VoicepackError(f"voices.{voice}.{field} is not stated in params.yaml. Nobody may use such a voice.")
+    pack = places.pack(voice)
+    files = {"README.md": places.card(voice)} | {
+        pack.with_suffix(suffix).name: pack.with_suffix(suffix) for suffix in (".pt", ".safetensors", ".npz")
+    }
+    for number, sample in enumerate(sorted(places.voice_samples(voice).glob("test_*.wav")), start=1):
+        files[f"samples/{voice}_{number}.wav"] = sample
+    for path in files.values():
+        if not path.exists():
+            raise VoicepackError(f"{path}: not there. Run `dvc repro card@{voice}`.")
+    return files
+
+
+def publish(repository: str, files: dict[str, Path]) -> str:
+    """Send files to a repository of the hub, which is made if it is not there, in one commit; return its address."""
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    api = HfApi()
+    api.create_repo(repository, exist_ok=True)
+    operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(path)) for name, path in files.items()]
+    return str(api.create_commit(repository, operations, commit_message="Voice pack and card").commit_url)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.publish", description=__doc__)
+    parser.add_argument("voice", metavar="NAME")
+    parser.add_argument("repository", metavar="OWNER/REPOSITORY")
+    parser.add_argument("--send", action="store_true", help="do it; after `huggingface-cli login`, or with HF_TOKEN")
+    options = parser.parse_args(arguments)
+    try:
+        files = files_of(options.voice)
+        for name, path in files.items():
+            print(f"{path.stat().st_size / 1000:10.1f} kB  {name:32} from {path}")
+        print(f"\n{files['README.md'].read_text()}")
+        if options.send:
+            print(f"Sent: {publish(options.repository, files)}")
+        else:
+            print(f"Nothing was sent. Add --send to publish this at {options.repository}.")
+    except VoicepackError as error:
+        sys.exit(f"publish: {error}")
+
+
+if __name__ == "__main__":
+    main()

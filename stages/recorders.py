@@ -1,0 +1,181 @@
+"""Who takes down what a stage reports: MLflow always, TensorBoard and Weights & Biases where params.yaml says so.
+
+The numbers are in metrics/ whatever becomes of these. A server that is away therefore does not end a stage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from voicepack.errors import VoicepackError
+
+EXPERIMENT = "kokoro-voicepack"
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Section `tracking` of params.yaml. No stage depends on it: turning one on recomputes nothing."""
+
+    tensorboard: bool
+    wandb: bool
+    wandb_project: str
+
+
+class Recorder(Protocol):
+    """Takes down one run of a stage."""
+
+    def parameters(self, parameters: Mapping[str, str]) -> None: ...
+
+    def metrics(self, metrics: Mapping[str, float], step: int | None) -> None: ...
+
+    def artifact(self, path: Path) -> None: ...
+
+    def close(self, *, failed: bool) -> None: ...
+
+
+class MlflowRecorder:
+    """A run on the tracking server, or in the file mlflow.db.
+
+    What cannot be delivered is given up at the first failure, with one line: a stage takes minutes to hours of
+    computing, and is not to be lost to a server.
+    """
+
+    def __init__(self, name: str, uri: str, tags: Mapping[str, str]) -> None:
+        # By itself MLflow tries for minutes, at every call.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        import mlflow
+
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        self._uri, self._lost = uri, False
+        mlflow.set_tracking_uri(uri)
+        self._try(mlflow.set_experiment, EXPERIMENT)
+        self._try(mlflow.start_run, run_name=name, tags=dict(tags), log_system_metrics=True)
+
+    def parameters(self, parameters: Mapping[str, str]) -> None:
+        import mlflow
+
+        self._try(mlflow.log_params, {name: value[:6000] for name, value in parameters.items()})
+
+    def metrics(self, metrics: Mapping[str, float], step: int | None) -> None:
+        import mlflow
+
+        self._try(mlflow.log_metrics, dict(metrics), step=step)
+
+    def artifact(self, path: Path) -> None:
+        import mlflow
+
+        if path.is_dir():
+            self._try(mlflow.log_artifacts, str(path), path.name)
+        else:
+            self._try(mlflow.log_artifact, str(path))
+
+    def close(self, *, failed: bool) -> None:
+        import mlflow
+
+        self._try(mlflow.end_run, "FAILED" if failed else "FINISHED")
+
+    def _try(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        if self._lost:
+            return
+        from mlflow.exceptions import MlflowException
+        from requests import RequestException
+
+        try:
+            call(*arguments, **options)
+        except (MlflowException, RequestException, OSError) as error:
+            self._lost = True
+            reason = str(error).strip().splitlines()[0][:200]
+            print(
+                f"tracking: MLflow at {self._uri} failed ({reason}). The stage goes on without it; its metrics are in"
+                " metrics/.",
+                file=sys.stderr,
+            )
+
+
+class TensorBoardRecorder:
+    """Event files in `runs/STAGE/TIME`, for `tensorboard --logdir runs`."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ModuleNotFoundError:
+            raise _not_installed("tensorboard") from None
+        self._writer = SummaryWriter(str(folder / name / datetime.now().strftime("%Y%m%d-%H%M%S-%f")))
+
+    def parameters(self, parameters: Mapping[str, str]) -> None:
+        lines = [f"| {name} | {value} |" for name, value in parameters.items()]
+        self._writer.add_text("parameters", "\n".join(["| name | value |", "|---|---|", *lines]))
+
+    def metrics(self, metrics: Mapping[str, float], step: int | None) -> None:
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, step)
+
+    def artifact(self, path: Path) -> None:
+        """Add the WAV files; TensorBoard plays nothing else of what stages keep."""
+        import soundfile
+
+        for file in sorted(path.glob("*.wav")) if path.is_dir() else []:
+            audio, rate = soundfile.read(file, dtype="float32")
+            self._writer.add_audio(file.stem, audio, sample_rate=rate)
+
+    def close(self, *, failed: bool) -> None:
+        self._writer.close()
+
+
+class WandbRecorder:
+    """A run at Weights & Biases, or in the folder `wandb` with WANDB_MODE=offline, for `wandb sync`."""
+
+    def __init__(self, name: str, project: str, folder: Path, tags: Mapping[str, str]) -> None:
+        try:
+            import wandb
+        except ModuleNotFoundError:
+            raise _not_installed("wandb") from None
+        try:
+            self._run = wandb.init(
+                project=project, name=name, dir=folder, config={"tags": dict(tags)},
+                settings=wandb.Settings(silent=True),
+            )  # fmt: skip
+        except wandb.errors.UsageError as error:
+            reason = str(error).splitlines()[0]
+            raise VoicepackError(
+                f"tracking.wandb is true, but Weights & Biases says: {reason} Run `wandb login`, or set"
+                " WANDB_MODE=offline."
+            ) from None
+
+    def parameters(self, parameters: Mapping[str, str]) -> None:
+        self._run.config.update(dict(parameters))
+
+    def metrics(self, metrics: Mapping[str, float], step: int | None) -> None:
+        self._run.log(dict(metrics), step=step)
+
+    def artifact(self, path: Path) -> None:
+        import wandb
+
+        kept = wandb.Artifact(path.stem.replace("@", "_"), type="samples" if path.is_dir() else "file")
+        if path.is_dir():
+            kept.add_dir(str(path))
+        else:
+            kept.add_file(str(path))
+        self._run.log_artifact(kept)
+
+    def close(self, *, failed: bool) -> None:
+        import wandb
+
+        self._run.finish(exit_code=int(failed))
+        wandb.teardown()  # waits for the process that writes the run to the disk
+
+
+def _not_installed(package: str) -> VoicepackError:
+    return VoicepackError(
+        f"tracking.{package} is true, but package '{package}' is not installed. Run `.venv/bin/pip install -e"
+        f" '.[{package}]'`, or turn it off in params.yaml."
+    )

@@ -1,0 +1,179 @@
+"""Recordings to clips, or to a reason why not."""
+
+import struct
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from recordings import TEXTS, babble, unread_clip, write_dataset, write_hours, write_metadata
+
+from voicepack.audio import speech_level, write_audio
+from voicepack.clips import Clip
+from voicepack.dataset import read_metadata
+from voicepack.errors import VoicepackError
+from voicepack.preparation import Rejected, check_enough, prepare_clips
+
+
+def prepare(folder: Path) -> tuple[list[Clip], list[Rejected]]:
+    """Prepare the dataset in `folder`; the clips go to clips/ in it."""
+    return prepare_clips(
+        read_metadata(folder), folder / "clips", language="a", level_db=-24, min_seconds=1, max_seconds=20
+    )
+
+
+def reason(folder: Path, audio: torch.Tensor, text: str = TEXTS[0]) -> str:
+    """Return why one recording is rejected."""
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", audio.numpy(), 24_000, subtype="FLOAT")
+    write_metadata(folder, [{"file_name": "a.wav", "text": text}])
+    clips, rejected = prepare(folder)
+    assert not clips
+    assert rejected[0].source.endswith("metadata.jsonl:1") and "\n" not in rejected[0].reason
+    return rejected[0].reason
+
+
+def test_good_recordings_become_clips(tmp_path: Path) -> None:
+    write_dataset(tmp_path, TEXTS[:2])
+    clips, rejected = prepare(tmp_path / "train")
+    assert not rejected
+    assert [clip.name for clip in clips] == ["train/a.wav", "train/b.wav"]
+    for each in clips:
+        assert each.audio.dtype == torch.float32 and each.audio.dim() == 1
+        assert each.seconds == pytest.approx(2.5, abs=0.25)
+        assert speech_level(each.audio) == pytest.approx(-24, abs=0.5)
+        assert each.bandwidth == 12_000 and each.signal_to_noise > 20
+        assert soundfile.info(each.file).subtype == "PCM_16"
+    assert clips[0].phonemes.startswith("ðə kwˈɪk bɹˈWn")
+
+
+def test_stereo_at_44_khz_is_a_clip_like_any(tmp_path: Path) -> None:
+    audio = babble(2.5, rate=44_100)
+    soundfile.write(tmp_path / "a.flac", torch.stack([audio, audio], dim=1).numpy(), 44_100)
+    write_metadata(tmp_path, [{"file_name": "a.flac", "text": TEXTS[0]}])
+    clips, rejected = prepare(tmp_path)
+    assert not rejected and clips[0].seconds == pytest.approx(2.5, abs=0.25)
+
+
+@pytest.mark.parametrize(
+    ("audio", "expected"),
+    [
+        (torch.zeros(0), "empty"),
+        (torch.zeros(48_000), "silent"),
+        (1e-5 * babble(3), "silent"),
+        (torch.cat([babble(2), torch.tensor([float("nan")])]), "not finite"),
+        (torch.cat([babble(2), torch.tensor([float("inf")])]), "not finite"),
+        ((30 * babble(2.5)).clamp(-1, 1), "clipped"),
+        (babble(0.5), "too short"),
+        (torch.cat([torch.zeros(48_000), babble(0.5), torch.zeros(48_000)]), "too short"),
+        (babble(21), "too long"),
+        (babble(19), "text and recording differ"),
+    ],
+)
+def test_bad_sound_is_rejected_with_its_reason(tmp_path: Path, audio: torch.Tensor, expected: str) -> None:
+    assert reason(tmp_path / "train", audio).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("...", "cannot be spoken"), (" ".join(TEXTS * 3), "cannot be spoken"), (" ".join(TEXTS), "text and recording")],
+)
+def test_bad_text_is_rejected_with_its_reason(tmp_path: Path, text: str, expected: str) -> None:
+    assert reason(tmp_path / "train", babble(2), text).startswith(expected)
+
+
+def test_bad_files_are_rejected_and_the_others_stay(tmp_path: Path) -> None:
+    write_audio(tmp_path / "good.wav", babble(2.5))
+    (tmp_path / "text.wav").write_text("no sound")
+    names = ["missing.wav", "text.wav", "good.wav"]
+    write_metadata(tmp_path, [{"file_name": name, "text": TEXTS[0]} for name in names])
+    clips, rejected = prepare(tmp_path)
+    assert [clip.name for clip in clips] == [f"{tmp_path.name}/good.wav"]
+    assert [each.reason.partition(":")[0] for each in rejected] == [
+        "no such file",
+        "not an audio file, or a damaged one",
+    ]
+    assert [each.source.rpartition(":")[2] for each in rejected] == ["1", "2"]
+
+
+def test_recordings_may_be_called_anything(tmp_path: Path) -> None:
+    """Names that differ by their suffix alone, that are as long as names can be, and that look like paths of ours."""
+    names = [
+        "a.wav",
+        "a.flac",
+        "a.wav.flac/a.wav",
+        "00001.wav",
+        "sub/ö ü\n\t\r'\".wav",
+        251 * "x" + ".wav",
+        "é%2F?*.wav",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, babble(2.5, seed=len(name)).numpy(), 24_000)
+    write_metadata(tmp_path, [{"file_name": name, "text": TEXTS[0]} for name in names])
+    clips, rejected = prepare(tmp_path)
+    assert not rejected and [clip.name for clip in clips] == [f"{tmp_path.name}/{name}" for name in names]
+    assert len({clip.file for clip in clips}) == len(names)
+
+
+def test_silence_around_the_speech_does_not_make_it_too_long(tmp_path: Path) -> None:
+    silence = torch.zeros(12 * 24_000)
+    write_audio(tmp_path / "a.wav", torch.cat([silence, babble(2.5), silence]))
+    write_metadata(tmp_path, [{"file_name": "a.wav", "text": TEXTS[0]}])
+    (clip,), rejected = prepare(tmp_path)
+    assert not rejected and clip.seconds == pytest.approx(2.5, abs=0.25)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_hours_in_one_file_are_not_read(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicepack.preparation.read_audio", lambda path: pytest.fail(f"{path} is read"))
+    folder = tmp_path / "train"
+    folder.mkdir()
+    write_hours(folder / "a.wav", 3, rate)
+    write_metadata(folder, [{"file_name": "a.wav", "text": TEXTS[0]}])
+    _, (rejected,) = prepare(folder)
+    assert rejected.reason == "too long: 10800 s with the silence around it, cut it into clips of 20 s at most"
+
+
+def damaged(path: Path, place: bytes, offset: int, value: bytes) -> None:
+    """Overwrite bytes of a file, `offset` after the first `place`."""
+    content = bytearray(path.read_bytes())
+    start = content.index(place) + offset
+    content[start : start + len(value)] = value
+    path.write_bytes(content)
+
+
+def test_a_header_that_lies_is_not_believed(tmp_path: Path) -> None:
+    for name in ("unknown.wav", "unknown.flac", "endless.flac", "rate.wav"):
+        soundfile.write(tmp_path / name, babble(2.5).numpy(), 24_000)
+    damaged(tmp_path / "unknown.wav", b"data", 4, struct.pack("<I", 2**32 - 1))  # as written to a pipe
+    damaged(tmp_path / "unknown.flac", b"fLaC", 22, bytes(4))
+    damaged(tmp_path / "endless.flac", b"fLaC", 22, 4 * b"\xff")
+    damaged(tmp_path / "rate.wav", b"fmt ", 12, struct.pack("<I", 2**31 - 1))
+    lines = [{"file_name": path.name, "text": TEXTS[0]} for path in sorted(tmp_path.iterdir())]
+    write_metadata(tmp_path, lines)
+    (clip,), rejected = prepare(tmp_path)
+    assert clip.name.endswith("unknown.wav")
+    assert [(each.path.name, each.reason.partition(":")[0]) for each in rejected] == [
+        ("endless.flac", "not an audio file, or a damaged one"),
+        ("rate.wav", "odd sampling rate"),
+        ("unknown.flac", "not an audio file, or a damaged one"),
+    ]
+
+
+def test_one_text_alone_is_not_enough() -> None:
+    with pytest.raises(VoicepackError, match="no clip is left to hold out among 6"):
+        check_enough([unread_clip(1)] * 6, [], [], min_clips=4, table=Path("rejected.tsv"))
+
+
+def test_too_few_clips_say_why() -> None:
+    rejected = [
+        Rejected(Path("a.wav"), "metadata.jsonl:1", "too short: 0.1 s"),
+        Rejected(Path("b.wav"), "metadata.jsonl:2", "silent: -90 dB"),
+        Rejected(Path("c.wav"), "metadata.jsonl:3", "silent: -80 dB"),
+    ]
+    with pytest.raises(VoicepackError) as error:
+        check_enough([unread_clip(1)], [unread_clip(1)], rejected, min_clips=4, table=Path("some/rejected.tsv"))
+    for part in ("2 of 5 clips are usable, 4 are needed", "(2 of 3)", "metadata.jsonl:2: silent", "some/rejected.tsv"):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)

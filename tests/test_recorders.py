@@ -1,0 +1,82 @@
+"""Who takes down what a stage reports, each for real; and a server that is away."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.recorders import MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder
+from voicepack.audio import write_audio
+from voicepack.errors import VoicepackError
+
+
+@pytest.fixture(autouse=True)
+def _own_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    yield
+    import mlflow
+
+    mlflow.end_run()
+
+
+def report(recorder: Recorder, folder: Path) -> None:
+    write_audio(folder / "samples/test_1.wav", torch.linspace(-0.5, 0.5, 24_000))
+    recorder.parameters({"train.lr": "0.0001"})
+    for step in range(3):
+        recorder.metrics({"mel": 1.0 - 0.1 * step}, step)
+    recorder.artifact(folder / "samples")
+    recorder.close(failed=False)
+
+
+def test_tensorboard_has_curves_and_samples(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    report(TensorBoardRecorder("train@me", tmp_path / "runs"), tmp_path)
+    (run,) = (tmp_path / "runs/train@me").iterdir()
+    events = accumulator.EventAccumulator(str(run))
+    events.Reload()
+    assert [(each.step, round(each.value, 3)) for each in events.Scalars("mel")] == [(0, 1.0), (1, 0.9), (2, 0.8)]
+    assert events.Tags()["audio"] == ["test_1"]
+
+
+def test_weights_and_biases_keeps_a_run_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    report(WandbRecorder("train@me", "voices", tmp_path, {"dvc.stage": "train@me"}), tmp_path)
+    (run,) = (tmp_path / "wandb").glob("offline-run-*")
+    recorded = next(run.glob("run-*.wandb")).read_bytes()
+    for expected in (b"train@me", b"mel", b"train.lr"):
+        assert expected in recorded
+
+
+@pytest.mark.parametrize(
+    ("module", "make"),
+    [
+        ("torch.utils.tensorboard", lambda: TensorBoardRecorder("work", Path("runs"))),
+        ("wandb", lambda: WandbRecorder("work", "voices", Path(), {})),
+    ],
+)
+def test_a_package_that_is_missing_is_named(module: str, make: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert callable(make)
+    with pytest.raises(VoicepackError, match=r"is not installed\. Run `\.venv/bin/pip install -e '\.\["):
+        make()
+
+
+def test_a_server_that_is_away_is_said_once_and_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    report(MlflowRecorder("train@me", f"http://127.0.0.1:{port}", {}), tmp_path)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tracking:")]
+    assert len(said) == 1
+    assert f"http://127.0.0.1:{port} failed" in said[0]
+    assert "its metrics are in metrics/" in said[0]

@@ -1,0 +1,229 @@
+"""docs/share.md: results pushed to a remote and pulled by a colleague, over every remote that people have."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from servers import SSHD, http_server, ssh_server
+
+pytestmark = pytest.mark.slow  # DVC is started a hundred times
+
+STAGE = """
+import json, pathlib, yaml
+lr = float(yaml.safe_load(open("params.yaml"))["work"]["lr"])
+pathlib.Path("packs").mkdir(exist_ok=True)
+for number in range(3):
+    pathlib.Path(f"packs/{number}.pt").write_bytes(f"{number} {lr}".encode() * 20_000)
+json.dump({"mel_loss": lr}, open("metrics.json", "w"))
+"""
+GRAPH = """
+stages:
+  work:
+    cmd: python work.py
+    deps: [work.py]
+    params: [work.lr]
+    outs: [packs]
+    metrics:
+      - metrics.json:
+          cache: false
+artifacts:
+  me:
+    path: packs/1.pt
+    type: voice
+"""
+
+
+def run(folder: Path, *command: str, fails: bool = False) -> str:
+    """Run a command; return what it says."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "GIT_AUTHOR_NAME": "a"}
+    environment |= {"GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    said = finished.stdout + finished.stderr
+    assert (finished.returncode != 0) == fails, said
+    return said
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one stage that has been run and committed, and `origin`, a bare Git repository."""
+    run(tmp_path, "git", "init", "-q", "--bare", "-b", "main", "origin.git")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "work.py").write_text(STAGE)
+    (folder / "dvc.yaml").write_text(GRAPH)
+    (folder / "params.yaml").write_text("work:\n  lr: 1e-3\n")
+    run(folder, "git", "init", "-q", "-b", "main")
+    run(folder, "git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "repro", "-q")
+    return folder
+
+
+@pytest.fixture(params=["folder", "ssh"])
+def remote(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> Iterator[Path]:
+    """The project's default remote, of each kind that can be written to; the folder where its objects lie."""
+    store = tmp_path / "store"
+    store.mkdir()
+    with ExitStack() as running:
+        if request.param == "folder":
+            run(project, "dvc", "remote", "add", "-d", "team", str(store))
+        else:
+            if SSHD is None:
+                pytest.skip("no sshd on this machine (Debian: openssh-server)")
+            pytest.importorskip("dvc_ssh", reason="dvc-ssh is not installed")
+            (tmp_path / "ssh").mkdir()
+            server = running.enter_context(ssh_server(tmp_path / "ssh"))
+            address = f"ssh://{getpass.getuser()}@127.0.0.1:{server.port}{store}"
+            run(project, "dvc", "remote", "add", "-d", "team", address)
+            run(project, "dvc", "remote", "modify", "team", "keyfile", str(server.key))
+        yield store
+
+
+def push(project: Path) -> None:
+    """Share what there is: results to the remote, the lock to Git."""
+    run(project, "dvc", "push", "-q")
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "results")
+    run(project, "git", "push", "-q", "origin", "main")
+
+
+def clone(project: Path, name: str) -> Path:
+    """Clone as a colleague does, who has nothing in his cache."""
+    run(project.parent, "git", "clone", "-q", "origin.git", name)
+    return project.parent / name
+
+
+def objects(store: Path) -> list[Path]:
+    """Return the packs in the remote, not the list of them."""
+    return sorted(path for path in store.rglob("*") if path.is_file() and path.suffix != ".dir")
+
+
+def test_a_colleague_pulls_and_runs_nothing_and_his_change_comes_back(project: Path, remote: Path) -> None:
+    push(project)
+    colleague = clone(project, "colleague")
+    run(colleague, "dvc", "pull", "-q")
+    assert (colleague / "packs/2.pt").read_bytes() == (project / "packs/2.pt").read_bytes()
+    assert "Running stage" not in run(colleague, "dvc", "repro")
+    (colleague / "params.yaml").write_text("work:\n  lr: 1e-4\n")
+    assert "Running stage 'work'" in run(colleague, "dvc", "repro")
+    push(colleague)
+    run(project, "git", "pull", "-q", "origin", "main")
+    run(project, "dvc", "pull", "-q")
+    assert "Running stage" not in run(project, "dvc", "repro")
+    compared = run(project, "dvc", "metrics", "diff", "HEAD~1")
+    assert re.search(r"mel_loss\s+0\.001\s+0\.0001", compared), compared
+
+
+def test_a_damaged_object_in_the_remote_is_said_and_mended_by_another_push(project: Path, remote: Path) -> None:
+    push(project)
+    damaged = objects(remote)[0]
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"damaged")
+    run(project, "dvc", "remote", "modify", "team", "verify", "true")
+    run(project, "git", "commit", "-qam", "verify what is pulled")
+    run(project, "git", "push", "-q", "origin", "main")
+    colleague = clone(project, "colleague")
+    said = run(colleague, "dvc", "pull", fails=True)
+    assert "corrupted" in said or "failed to" in said.lower(), said
+    # DVC takes a folder as pushed when its list is there: without the list it looks at every object again.
+    for path in [damaged, *remote.rglob("*.dir")]:
+        path.unlink(missing_ok=True)
+    run(project, "dvc", "push", "-q")
+    run(colleague, "dvc", "pull", "-q")
+    assert (colleague / "packs/0.pt").read_bytes() == (project / "packs/0.pt").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_an_interrupted_transfer_is_completed_by_the_next(project: Path, remote: Path, command: str) -> None:
+    if command == "pull":
+        push(project)
+        project = clone(project, "colleague")
+    dvc, silent = Path(sys.executable).parent / "dvc", subprocess.DEVNULL
+    process = subprocess.Popen([dvc, command], cwd=project, stdout=silent, stderr=silent)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    run(project, "dvc", command, "-q")
+    assert len(objects(remote)) == 3
+    assert len(list((project / "packs").iterdir())) == 3
+    assert "Running stage" not in run(project, "dvc", "repro")
+
+
+def test_what_lies_at_an_http_server_can_be_pulled(project: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    run(project, "dvc", "remote", "add", "-d", "team", str(store))
+    run(project, "dvc", "push", "-q")
+    with http_server(store) as address:
+        run(project, "dvc", "remote", "add", "-d", "-f", "team", address)
+        run(project, "git", "add", "-A")
+        run(project, "git", "commit", "-qm", "results")
+        run(project, "git", "push", "-q", "origin", "main")
+        colleague = clone(project, "colleague")
+        run(colleague, "dvc", "pull", "-q")
+        assert "Running stage" not in run(colleague, "dvc", "repro")
+
+
+def test_an_experiment_goes_to_a_colleague_and_is_applied_there(project: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "remote", "add", "-d", "team", str(tmp_path / "store"))
+    push(project)
+    run(project, "dvc", "exp", "run", "-q", "-n", "slower", "-S", "work.lr=1e-5")
+    shown = run(project, "dvc", "exp", "show", "--only-changed", "--csv")
+    assert "slower" in shown
+    assert "1e-05" in shown
+    run(project, "dvc", "exp", "push", "-q", "origin", "slower")
+    colleague = clone(project, "colleague")
+    run(colleague, "dvc", "exp", "pull", "-q", "origin", "slower")
+    run(colleague, "dvc", "exp", "apply", "slower")
+    assert b"1e-05" in (colleague / "packs/0.pt").read_bytes()
+    assert "Running stage" not in run(colleague, "dvc", "repro")
+
+
+def test_queued_experiments_are_done_by_two_workers(project: Path) -> None:
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "start")
+    run(project, "dvc", "exp", "run", "-q", "--queue", "-S", "work.lr=1e-4,2e-4")
+    run(project, "dvc", "queue", "start", "-q", "-j", "2")
+    until = time.monotonic() + 120
+    while time.monotonic() < until and run(project, "dvc", "queue", "status").count("Success") < 2:
+        time.sleep(1)
+    shown = run(project, "dvc", "exp", "show", "--csv")
+    assert "0.0001" in shown
+    assert "0.0002" in shown
+    shutil.rmtree(project / ".dvc/tmp/exps", ignore_errors=True)
+
+
+def test_a_version_of_a_voice_is_fetched_by_its_name(project: Path, tmp_path: Path) -> None:
+    import dvc.api
+
+    run(project, "dvc", "remote", "add", "-d", "team", str(tmp_path / "store"))
+    push(project)
+    run(project, "git", "tag", "-a", "me@v1.0.0", "-m", "first version")
+    run(project, "git", "push", "-q", "--tags", "origin")
+    first = (project / "packs/1.pt").read_bytes()
+    (project / "params.yaml").write_text("work:\n  lr: 5e-1\n")
+    run(project, "dvc", "repro", "-q")
+    push(project)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run(elsewhere, "git", "init", "-q")
+    run(elsewhere, "dvc", "init", "-q")
+    origin = str(tmp_path / "origin.git")
+    run(elsewhere, "dvc", "artifacts", "get", origin, "me", "--rev", "v1.0.0", "-o", "me.pt")
+    assert (elsewhere / "me.pt").read_bytes() == first
+    run(elsewhere, "dvc", "get", origin, "packs/1.pt", "-o", "newest.pt")
+    assert (elsewhere / "newest.pt").read_bytes() == (project / "packs/1.pt").read_bytes() != first
+    run(elsewhere, "dvc", "import", origin, "packs/1.pt", "-o", "imported.pt")
+    assert (elsewhere / "imported.pt.dvc").exists()
+    assert dvc.api.artifacts_show("me", version="v1.0.0", repo=origin)["path"] == "packs/1.pt"

@@ -1,0 +1,70 @@
+"""Measuring time, memory and what a computation needs."""
+
+import sys
+import time
+
+import pytest
+import torch
+
+from stages.bench import markdown, replace_table
+from voicepack.errors import VoicepackError
+from voicepack.speed.operations import Rates, Roofline
+from voicepack.speed.process import measure
+from voicepack.speed.timing import Spread, interleaved, ratio
+
+
+def test_works_take_turns_and_the_first_round_does_not_count() -> None:
+    calls: list[str] = []
+    works = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b") or time.sleep(0.01)}
+    seconds = interleaved(works, rounds=2)
+    assert calls == ["a", "b"] * 3
+    assert [len(each) for each in seconds.values()] == [2, 2]
+    assert min(seconds["b"]) > 0.009
+
+
+def test_ratios_are_round_by_round() -> None:
+    """A machine that is ten times slower in one round changes no ratio."""
+    assert ratio([4.0, 40.0, 4.0], [1.0, 10.0, 2.0]) == Spread(4.0, 2.0, 4.0)
+    assert f"{Spread.of([1.0, 3.0, 2.0]):.1f}" == "2.0 (1.0–3.0)"
+
+
+def test_operations_and_bytes_of_a_product_and_its_gradient() -> None:
+    a, b = torch.rand(64, 128, requires_grad=True), torch.rand(128, 32)
+    with Roofline(Rates(operations=1e9, bytes=1e12)) as product:
+        loss = a @ b
+    assert product.operations == 2 * 64 * 128 * 32
+    assert product.bytes == 4 * (64 * 128 + 128 * 32 + 64 * 32)
+    assert product.seconds == pytest.approx(product.operations / 1e9)
+    with Roofline(Rates(operations=1e9, bytes=1e3)) as backward:
+        loss.sum().backward()
+    assert backward.operations == 2 * 64 * 128 * 32  # b needs no gradient
+    assert backward.seconds > backward.bytes / 2e3  # the slow memory decides
+
+
+def test_views_move_nothing() -> None:
+    with Roofline(Rates(1.0, 1.0)) as views:
+        torch.rand(8, 8).T.reshape(8, 8)[2:].unsqueeze(0)
+    assert views.bytes <= 2 * 8 * 8 * 4  # the random numbers, and the one copy that a reshape of a transpose needs
+
+
+def test_memory_of_a_command_and_its_children() -> None:
+    child = "import time; held = b'1' * 200_000_000; time.sleep(1.5)"
+    parent = f"import subprocess, sys; held = b'1' * 100_000_000; subprocess.run([sys.executable, '-c', {child!r}])"
+    usage = measure([sys.executable, "-c", parent])
+    assert 0.3 < usage.gigabytes < 0.5
+    assert 1.5 < usage.seconds < 20
+
+
+def test_a_failing_command_is_named_with_its_last_words() -> None:
+    with pytest.raises(VoicepackError, match=r"exit.* failed: no luck"):
+        measure([sys.executable, "-c", "import sys; sys.exit('no luck')"])
+
+
+def test_a_table_goes_between_its_marks() -> None:
+    page = "before\n<!-- step -->\nold\n<!-- end of step -->\nafter\n"
+    table = markdown(("a", "b"), [("1", r"\2")])
+    written = replace_table(page, "step", table)
+    assert written == "before\n<!-- step -->\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n<!-- end of step -->\nafter\n"
+    assert replace_table(written, "step", table) == written
+    with pytest.raises(VoicepackError, match="stages"):
+        replace_table(page, "stages", table)

@@ -1,0 +1,91 @@
+"""The card of a voice: what a stranger needs to know before using a pack. Markdown with a header as the hub reads it.
+
+The header's names are those of Hugging Face's model cards (`license`, `base_model`, `model-index`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+# By what people write in params.yaml: the hub's identifiers. Everything else is "other" with its name.
+_LICENCES = {
+    "cc0-1.0": "cc0-1.0",
+    "cc by 4.0": "cc-by-4.0",
+    "cc-by-4.0": "cc-by-4.0",
+    "cc by-sa 4.0": "cc-by-sa-4.0",
+    "cc-by-sa-4.0": "cc-by-sa-4.0",
+    "apache-2.0": "apache-2.0",
+    "mit": "mit",
+}
+_MEASURES = {
+    "likeness_normalised": "likeness, 0 the nearest stock voice, 1 real clips of the speaker",
+    "likeness": "likeness (speaker cosine)",
+    "retrieval": "nearest to its own speaker",
+    "wer": "word error rate",
+    "dnsmos": "quality by DNSMOS",
+    "mel_loss": "mel loss",
+    "mcd_db": "mel-cepstral distortion, dB",
+    "f0_correlation": "F0 correlation",
+}
+
+
+def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_model: str, language: str) -> str:
+    """Return the card of a pack from its metadata (see `voicepack.pack.VoicePack`) and its measures."""
+    name, licence = about["name"], about["licence"]
+    identifier = _LICENCES.get(licence.lower())
+    measured = {key: title for key, title in _MEASURES.items() if key in metrics}
+    result = {
+        "task": {"type": "text-to-speech"},
+        "dataset": {"type": "text", "name": "held-out recordings and 20 fixed sentences"},
+        "metrics": [{"type": key, "name": title, "value": metrics[key]} for key, title in measured.items()],
+    }
+    header: dict[str, Any] = {
+        "license": identifier or "other",
+        **({} if identifier else {"license_name": licence}),
+        "language": [language],
+        "base_model": base_model,
+        "pipeline_tag": "text-to-speech",
+        "tags": ["kokoro", "voice", "styletts2"],
+        "model-index": [{"name": name, "results": [result]}],
+    }
+    rows = [
+        f"| {title} | {metrics[key]:.3f} | {_value(metrics, f'{key}_floor')} | {_value(metrics, f'{key}_noise')} |"
+        for key, title in measured.items()
+    ]
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(header, sort_keys=False, allow_unicode=True).rstrip(),
+            "---",
+            f"# {name}, a voice for Kokoro-82M",
+            "",
+            "Speech with this voice is synthetic. Say so where you use it.",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| speaker | {about['speaker']} |",
+            f"| licence of the recordings | {licence} |",
+            f"| consent | {about['consent']} |",
+            f"| made from clips with SHA-256 | `{about['data_sha256']}` |",
+            f"| for weights with SHA-256 | `{about['weights_sha256']}` |",
+            "",
+            "```python",
+            "from kokoro import KPipeline",
+            "",
+            'for _, _, audio in KPipeline(lang_code="a")("Hello, this is my voice.", voice="' + f'{name}.pt"):',
+            "    ...  # 24 kHz",
+            "```",
+            "",
+            "| measure | this voice | nearest stock voice | noise |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _value(metrics: Mapping[str, float], name: str) -> str:
+    return f"{metrics[name]:.3f}" if name in metrics else ""

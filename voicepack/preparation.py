@@ -1,0 +1,158 @@
+"""Recordings to clips: checked one by one, trimmed, levelled, phonemised, and written; or rejected, with the reason."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+import torch
+from torch import Tensor
+
+from voicepack.audio import (
+    bandwidth,
+    is_clipped,
+    read_audio,
+    set_level,
+    signal_to_noise,
+    speech_level,
+    trim_silence,
+    write_audio,
+)
+from voicepack.clips import PHONEMES_PER_SECOND, SILENCE_DB, Clip
+from voicepack.constants import SAMPLE_RATE
+from voicepack.dataset import Entry
+from voicepack.errors import VoicepackError
+from voicepack.files import write_table
+from voicepack.text import phonemize
+
+MOST_SILENCE = 60.0  # seconds around the speech of a recording that is read
+# Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
+# lies, 529 million, which take 8 GB.
+_LARGEST_FILTER = 50_000_000
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A recording that is not used. The reason is `what: details`."""
+
+    path: Path
+    source: str  # file and line of its metadata
+    reason: str
+
+
+def prepare_clips(
+    entries: Sequence[Entry], folder: Path, *, language: str, level_db: float, min_seconds: float, max_seconds: float
+) -> tuple[list[Clip], list[Rejected]]:
+    """Read, check, trim, level and phonemise recordings, and write them to `folder`, one at a time; the order stays.
+
+    `level_db` is the level of the speech in dB (see `voicepack.audio.speech_level`); a clip lasts `min_seconds` to
+    `max_seconds` after trimming. What does not fit is rejected with its reason: of recordings, nothing is raised.
+    The files are numbered as the entries are: names of recordings may be too long for a suffix, or differ by it alone.
+    """
+    clips: list[Clip] = []
+    rejected: list[Rejected] = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            file = folder / f"{number:05}.wav"
+            clips.append(_prepare(entry, file, language, level_db, min_seconds, max_seconds))
+        except _UnfitError as unfit:
+            rejected.append(Rejected(entry.path, entry.source, str(unfit)))
+    return clips, rejected
+
+
+def check_enough(
+    train: Sequence[Clip], held_out: Sequence[Clip], rejected: Sequence[Rejected], *, min_clips: int, table: Path
+) -> None:
+    """Raise VoicepackError if fewer than `min_clips` are left, or none on one side. `table` lists the rejects."""
+    left = len(train) + len(held_out)
+    if left < min_clips:
+        raise VoicepackError(
+            f"{left} of {left + len(rejected)} clips are usable, {min_clips} are needed."
+            f"{_most_common(rejected, table)} Mend them, or record more."
+        )
+    if not train or not held_out:
+        side = "train on" if not train else "hold out"
+        raise VoicepackError(
+            f"no clip is left to {side} among {left}: too many of them say the same."
+            f"{_most_common(rejected, table)} Record other texts."
+        )
+
+
+def write_rejected(table: Path, rejected: Sequence[Rejected]) -> None:
+    """Write the table of rejects: the recording, the line that names it, and the reason."""
+    rows = [{"file": clip.path, "line": clip.source, "reason": clip.reason} for clip in rejected]
+    write_table(table, rows, ("file", "line", "reason"))
+
+
+class _UnfitError(Exception):
+    """Why a recording cannot be used, as `what: details`."""
+
+
+def _prepare(entry: Entry, file: Path, language: str, level_db: float, min_seconds: float, max_seconds: float) -> Clip:
+    recording = _read(entry.path, max_seconds)
+    _check_sound(recording)
+    audio = trim_silence(recording)
+    seconds = len(audio) / SAMPLE_RATE
+    if seconds < min_seconds:
+        raise _UnfitError(f"too short: {seconds:.2f} s without the silence around it, {min_seconds:g} s are needed")
+    if seconds > max_seconds:
+        raise _UnfitError(f"too long: {seconds:.2f} s, cut it into clips of {max_seconds:g} s at most")
+    try:
+        phonemes = phonemize(entry.text, language)
+    except VoicepackError as error:
+        raise _UnfitError(f"cannot be spoken: {' '.join(str(error).split())}") from None
+    slowest, fastest = PHONEMES_PER_SECOND
+    if not slowest <= len(phonemes) / seconds <= fastest:
+        raise _UnfitError(
+            f"text and recording differ: {len(phonemes)} phonemes in {seconds:.2f} s, speech has {slowest:g} to"
+            f" {fastest:g} per second"
+        )
+    write_audio(file, set_level(audio, level_db))
+    # Measured before the level is set: the floor of the 16-bit samples is where the recording put it.
+    return Clip(entry.name, entry.text, phonemes, file, len(audio), bandwidth(audio), signal_to_noise(recording))
+
+
+def _read(path: Path, max_seconds: float) -> Tensor:
+    """Read a recording `[samples]`, unless it is so long that it would fill the memory only to be rejected."""
+    if not path.is_file():
+        raise _UnfitError("no such file: add the recording, or delete its line")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER:
+                raise _UnfitError(f"odd sampling rate: {rate} Hz, save it at {SAMPLE_RATE} Hz")
+            longest = math.ceil((max_seconds + MOST_SILENCE) * rate)
+            # The header alone may lie. What says nothing of its length says 2⁶³ − 1, and cannot be sought in.
+            if file.frames > longest and file.seek(longest) and len(file.read(1)):
+                raise _UnfitError(
+                    f"too long: {file.frames / rate:.0f} s with the silence around it, cut it into clips of"
+                    f" {max_seconds:g} s at most"
+                )
+        return read_audio(path)
+    # TypeError: a headerless format. ValueError and MemoryError: a length that no array can have.
+    except (VoicepackError, soundfile.SoundFileError, TypeError, ValueError, MemoryError):
+        raise _UnfitError("not an audio file, or a damaged one: save it as WAV or FLAC") from None
+
+
+def _check_sound(recording: Tensor) -> None:
+    if not len(recording):
+        raise _UnfitError("empty: the file holds no samples")
+    if not torch.isfinite(recording).all():
+        raise _UnfitError("not finite: some samples are NaN or infinite, export it again")
+    if speech_level(recording) < SILENCE_DB:
+        raise _UnfitError(f"silent: the level is {speech_level(recording):.0f} dB, {SILENCE_DB:.0f} dB are needed")
+    if is_clipped(recording):
+        raise _UnfitError("clipped: the peaks are cut off, record it again at a lower level")
+
+
+def _most_common(rejected: Sequence[Rejected], table: Path) -> str:
+    if not rejected:
+        return ""
+    kinds = Counter(clip.reason.partition(":")[0] for clip in rejected)
+    kind, count = kinds.most_common(1)[0]
+    example = next(clip for clip in rejected if clip.reason.partition(":")[0] == kind)
+    return f" Most common reason ({count} of {len(rejected)}): {example.source}: {example.reason}. All: {table}."

@@ -1,0 +1,65 @@
+"""A command's time and memory, its children included."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from voicepack.errors import VoicepackError
+
+_EVERY = 0.25  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took."""
+
+    seconds: float
+    gigabytes: float  # at the most
+
+
+def measure(command: Sequence[str]) -> Usage:
+    """Run a command to its end, with all its processes watched. Raises VoicepackError if it fails."""
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        watch = _Watch(process.pid)
+        watch.start()
+        _, errors = process.communicate()
+        seconds = time.monotonic() - start
+        watch.stop()
+    if process.returncode:
+        raise VoicepackError(f"{' '.join(command)} failed: {(errors.strip().splitlines() or ['no message'])[-1]}")
+    return Usage(seconds, watch.most / 1e9)
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of a process and its children until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._root, self._over = psutil.Process(pid), threading.Event()
+        self.most = 0
+
+    def run(self) -> None:
+        while not self._over.wait(_EVERY):
+            try:
+                self.most = max(self.most, sum(map(_memory, [self._root, *self._root.children(recursive=True)])))
+            except psutil.NoSuchProcess:
+                return
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def _memory(process: psutil.Process) -> int:
+    """Return the bytes of a process, what it shares with others counted in parts, so that a sum counts it once."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:  # it has ended since it was listed
+        return 0

@@ -1,0 +1,115 @@
+"""The training step: how long its parts take, against the plain loop and against what the machine allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from voicepack.alignment import AlignedClip
+from voicepack.kokoro import EncodedText, Kokoro
+from voicepack.rows import RowCurve
+from voicepack.speed.operations import Rates, Roofline
+from voicepack.speed.plain_loop import PlainLoop
+from voicepack.speed.timing import interleaved
+from voicepack.training import VoiceLosses, VoiceTraining, weighted
+from voicepack.voices import VoiceSpace
+
+PARTS = ("encode", "predict", "decode", "loss", "backward")
+
+
+class ClockedKokoro(Kokoro):
+    """Kokoro that adds up the seconds spent in each of its parts."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+
+    def encode_text(self, phonemes: str) -> EncodedText:
+        return self._clocked("encode", lambda: self._encode_text_anew(phonemes))
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        return self._clocked("predict", lambda: super(ClockedKokoro, self).predict(*args, **kwargs))
+
+    def decode(self, *args: Any, **kwargs: Any) -> Any:
+        return self._clocked("decode", lambda: super(ClockedKokoro, self).decode(*args, **kwargs))
+
+    def _clocked(self, part: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = work()
+        self.seconds[part] += time.perf_counter() - start
+        return result
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds by round of the project's step, of its parts, and of the plain loop's on the same clips."""
+
+    step: list[float]
+    plain: list[float]
+    parts: dict[str, list[float]]
+    floor: float  # at the machine's best rates
+    fused_floor: float  # if only operations counted, not what is moved between them
+
+
+class StepBench:
+    """Steps over the same clips in turn, as training takes them."""
+
+    def __init__(
+        self, weights: Path, packs: dict[str, Tensor], clips: Sequence[AlignedClip], settings: VoiceTraining
+    ) -> None:
+        self.kokoro, self.plain_loop = ClockedKokoro(weights), PlainLoop(weights)
+        self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()))
+        self.clips, self.settings = clips, settings
+        self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
+
+    def measure(self, rates: Rates, rounds: int) -> StepTimes:
+        """Time `rounds` epochs of both loops, in turn."""
+        parts: dict[str, list[float]] = {part: [] for part in PARTS}
+
+        def epoch() -> None:
+            self.kokoro.seconds = dict.fromkeys(PARTS, 0.0)
+            start = time.perf_counter()
+            for number in range(len(self.clips)):
+                self.step(number)
+            whole = time.perf_counter() - start
+            # Every text once per run: training keeps it, so it is timed beside the step.
+            self.kokoro.seconds["loss"] = whole - sum(self.kokoro.seconds.values())
+            for clip in self.clips:
+                self.kokoro.encode_text(clip.text.phonemes)
+            for part in PARTS:
+                parts[part].append(self.kokoro.seconds[part] / len(self.clips))
+
+        seconds = interleaved({"step": epoch, "plain": self._plain_epoch}, rounds)
+        with Roofline(rates) as needed:
+            for number in range(len(self.clips)):
+                self.step(number)
+        count = len(self.clips)
+        return StepTimes(
+            step=[each / count for each in seconds["step"]],
+            plain=[each / count for each in seconds["plain"]],
+            parts={part: values[1:] for part, values in parts.items()},
+            floor=needed.seconds / count,
+            fused_floor=needed.operations / rates.operations / count,
+        )
+
+    def step(self, number: int) -> None:
+        """Take the project's step, but for the optimiser's, which is a thousandth of it."""
+        generator = torch.Generator().manual_seed(number)
+        chosen = [self.clips[(number + later) % len(self.clips)] for later in range(self.settings.prosody_clips)]
+        values = self.losses.of_step(self.voice, chosen, self.settings.window_seconds, generator, number)
+        total = weighted(values, self.settings.losses)
+        start = time.perf_counter()
+        total.backward()
+        self.kokoro.seconds["backward"] += time.perf_counter() - start
+        self.voice.grad = None
+
+    def _plain_epoch(self) -> None:
+        for clip in self.clips:
+            self.plain_loop.step(self.voice, clip)
+            self.voice.grad = None
