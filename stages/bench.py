@@ -34,6 +34,7 @@ from voicepack.speed.operations import best_rates
 from voicepack.speed.process import measure
 from voicepack.speed.step import PARTS, StepBench
 from voicepack.speed.timing import Spread, interleaved, ratio
+from voicepack.training import resolve_precision
 
 _VOICE = "demo"
 _ROUNDS = 3
@@ -87,8 +88,9 @@ def training_step() -> tuple[dict[str, float], str]:
     chosen = choose_clips(read_clips(places.clips(_VOICE), "train"), 20.0, settings.seed)
     kokoro, voice = Kokoro(places.KOKORO), base_vector(next(iter(packs.values())))[None]
     clips = [align(kokoro, clip, voice) for clip in chosen]
-    rates = best_rates(torch.device("cpu"))
-    times = StepBench(places.KOKORO, packs, clips, settings).measure(rates, _ROUNDS)
+    precision = resolve_precision(settings.precision, torch.device("cpu"))
+    rates = best_rates(torch.device("cpu"), precision)
+    times = StepBench(places.KOKORO, packs, clips, settings, precision).measure(rates, _ROUNDS)
     faster = ratio(times.plain, times.step)
     figures = {
         "train_step_s": Spread.of(times.step).median,
@@ -110,6 +112,7 @@ def training_step() -> tuple[dict[str, float], str]:
     ]
     seconds = sum(clip.seconds for clip in chosen) / len(chosen)
     rows.append(("clips", f"{len(chosen)}, {seconds:.1f} s on average"))
+    rows.append(("precision of the project's step", str(precision).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
     return figures, markdown(("", "median (range)"), rows)
 

@@ -19,10 +19,12 @@ from voicepack.projection import load_projection
 from voicepack.rows import RowCurve, base_vector
 from voicepack.training import (
     Device,
+    Precision,
     VoiceLosses,
     VoiceTraining,
     choose_start,
     resolve_device,
+    resolve_precision,
     train_voice,
 )
 from voicepack.voices import VoiceSpace
@@ -31,6 +33,7 @@ from voicepack.voices import VoiceSpace
 @dataclass(frozen=True)
 class TrainSettings(VoiceTraining):
     device: Device
+    precision: Precision
     max_seconds: float
     start_candidates: int
 
@@ -40,7 +43,8 @@ def main() -> None:
         settings = stage.settings
         packs, _ = read_tensors(places.STOCK_VOICES)
         styles, _ = read_tensors(places.styles(stage.voice))
-        kokoro = Kokoro(places.KOKORO, resolve_device(settings.device))
+        device = resolve_device(settings.device)
+        kokoro = Kokoro(places.KOKORO, device, resolve_precision(settings.precision, device))
         projection = load_projection(places.PRIOR)
         clips = choose_clips(read_clips(places.clips(stage.voice), "train"), settings.max_seconds, settings.seed)
 

@@ -1,10 +1,12 @@
 import pytest
 import torch
+from conftest import MODELS
 from torch import Tensor
 
 from voicepack.constants import DECODER, FRAME_SAMPLES, PREDICTOR
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro, seeded
+from voicepack.losses import MelLoss
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +57,26 @@ def test_renders_as_kokoros_own_forward_does(kokoro: Kokoro, stock_packs):
     with seeded(3):
         expected = kokoro.model(PHONEMES, pack[len(PHONEMES) - 1], speed=1.1)
     torch.testing.assert_close(kokoro.render(PHONEMES, pack, speed=1.1, seed=3), expected, rtol=0, atol=1e-4)
+
+
+def test_bfloat16_changes_the_sound_less_than_another_seed(kokoro: Kokoro, voice):
+    half = Kokoro(MODELS / "kokoro", precision=torch.bfloat16)
+    expected = kokoro.render(PHONEMES, voice, seed=0)
+    found, other = half.render(PHONEMES, voice, seed=0), kokoro.render(PHONEMES, voice, seed=1)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, expected)
+    compare = MelLoss()
+    assert float(compare(found, expected, 12_000)) < 0.6 * float(compare(other, expected, 12_000))
+
+
+def test_bfloat16_leaves_the_gradient_where_it_points(kokoro: Kokoro, voice):
+    gradients = []
+    for each in (kokoro, Kokoro(MODELS / "kokoro", precision=torch.bfloat16)):
+        wanted = voice.clone().requires_grad_()
+        each.synthesize(PHONEMES, wanted, seed=0).square().mean().backward()
+        assert wanted.grad is not None
+        gradients.append(wanted.grad)
+    assert float(torch.cosine_similarity(*gradients)) > 0.99
 
 
 def test_given_frames_are_respected(kokoro: Kokoro, voice):

@@ -21,6 +21,7 @@ from voicepack.training import (
     VoiceTraining,
     _shuffled,
     choose_start,
+    resolve_precision,
     train_voice,
     weighted,
     window,
@@ -46,6 +47,19 @@ def test_clips_are_chosen_up_to_a_length_by_the_seed() -> None:
     assert [each.name for each in chosen] != [each.name for each in choose_clips(clips, 20, seed=1)]
     assert len(choose_clips(clips, 1000, seed=0)) == 20
     assert len(choose_clips(clips, 0.5, seed=0)) == 1  # one is always left to train on
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)],
+)
+def test_the_processor_decides_what_it_computes_in_unless_told(
+    monkeypatch: pytest.MonkeyPatch, processor: dict[str, bool], expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
+    assert resolve_precision("auto", torch.device("cpu")) == expected
+    assert resolve_precision("float32", torch.device("cpu")) == torch.float32
+    assert resolve_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

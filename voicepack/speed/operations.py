@@ -49,10 +49,10 @@ class Roofline(TorchDispatchMode):
         return result
 
 
-def best_rates(device: torch.device) -> Rates:
-    """Measure the rates of a device: products of large matrices, sums of large vectors, in float32."""
+def best_rates(device: torch.device, precision: torch.dtype = torch.float32) -> Rates:
+    """Measure the rates of a device: products of large matrices in `precision`, sums of large vectors in float32."""
     size, length = 2048, 1 << 26
-    a, b = torch.rand(2, size, size, device=device)
+    a, b = torch.rand(2, size, size, device=device).to(precision)
     x, y = torch.rand(2, length, device=device)
     total = torch.empty_like(x)
     return Rates(

@@ -26,8 +26,8 @@ PARTS = ("encode", "predict", "decode", "loss", "backward")
 class ClockedKokoro(Kokoro):
     """Kokoro that adds up the seconds spent in each of its parts."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, precision: torch.dtype) -> None:
+        super().__init__(folder, precision=precision)
         self.seconds = dict.fromkeys(PARTS, 0.0)
 
     def encode_text(self, phonemes: str) -> EncodedText:
@@ -61,9 +61,14 @@ class StepBench:
     """Steps over the same clips in turn, as training takes them."""
 
     def __init__(
-        self, weights: Path, packs: dict[str, Tensor], clips: Sequence[AlignedClip], settings: VoiceTraining
+        self,
+        weights: Path,
+        packs: dict[str, Tensor],
+        clips: Sequence[AlignedClip],
+        settings: VoiceTraining,
+        precision: torch.dtype,
     ) -> None:
-        self.kokoro, self.plain_loop = ClockedKokoro(weights), PlainLoop(weights)
+        self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights)
         self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()))
         self.clips, self.settings = clips, settings
         self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
