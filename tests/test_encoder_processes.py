@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +19,9 @@ from torch import Tensor
 from voicepack import encoder_training
 from voicepack.errors import VoicepackError
 
-# Each of the 12 steps moves a weight by up to 1e-3. A weight whose gradient is all rounding, such as a bias before a
-# normalisation, may go either way under Adam, which scales it up; the weights on the whole may not.
-ANY_WEIGHT, MEAN_OVER_WEIGHTS = 2e-3, 1e-5
+# Weights differ by rounding, which Adam scales up where a gradient is nothing else: by this share, on average, of what
+# half of the clips would make of them.
+ROUNDING = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +45,31 @@ def load(folder: Path, name: str) -> Any:
     return torch.load(folder / name, weights_only=True)
 
 
-def assert_trained_alike(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """Return the mean absolute difference of weights."""
     assert found.keys() == expected.keys()
-    differences = torch.cat([(found[name] - expected[name]).abs().flatten() for name in expected])
-    assert float(differences.mean()) < MEAN_OVER_WEIGHTS
-    assert float(differences.max()) < ANY_WEIGHT
+    return float(torch.cat([(found[name] - expected[name]).abs().flatten() for name in expected]).mean())
+
+
+@pytest.fixture(scope="module")
+def by_half_of_the_clips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Tensor]:
+    """What each of two processes would come to that do not share their gradients."""
+    settings = replace(SETTINGS, batch=SETTINGS.batch // 2)
+    return train(tmp_path_factory.mktemp("half") / "resume.pt", [], settings).state_dict()
 
 
 @pytest.mark.parametrize("name", ["new", "resumed"])
-def test_two_processes_train_what_one_does(folder: Path, tmp_path: Path, name: str) -> None:
+def test_two_processes_train_what_one_does(
+    folder: Path, tmp_path: Path, by_half_of_the_clips: Mapping[str, Tensor], name: str
+) -> None:
     reports: Reports = []
     one = train(tmp_path / "resume.pt", reports, SETTINGS).state_dict()
     main, other = load(folder, f"{name}_0.pt"), load(folder, f"{name}_1.pt")
-    assert_trained_alike(main["weights"], dict(one))
+    allowed = ROUNDING * difference(by_half_of_the_clips, one)
+    assert difference(main["weights"], one) < allowed
     torch.testing.assert_close(other["weights"], main["weights"], rtol=0, atol=0)
     checkpoint, expected = load(folder, f"{name}_0/resume.pt"), load(tmp_path, "resume.pt")
-    assert_trained_alike(checkpoint["model"], expected["model"])
+    assert difference(checkpoint["model"], expected["model"]) < allowed
     assert checkpoint["step"] == expected["step"]
     assert checkpoint["schedule"]["_last_lr"] == expected["schedule"]["_last_lr"]
     steps = len(main["reports"])
