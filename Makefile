@@ -71,6 +71,8 @@ $(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepa
 
 $(VENV)/.ready-to-test: $(VENV)/.ready requirements-test.txt
 	@pip install --quiet -r requirements-test.txt
+	@# An S3 server that results are shared over.
+	@npm install --silent --no-fund --no-audit --prefix $(VENV)/s3rver s3rver@3.7.1
 	@# A browser for the page, an sshd and a PostgreSQL for a team, where they are or can be installed.
 	@{ command -v chromium && command -v /usr/sbin/sshd && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \

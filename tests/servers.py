@@ -18,6 +18,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+S3RVER = Path(sys.prefix) / "s3rver/node_modules/.bin/s3rver"  # an npm package, installed by `make test`
+S3_KEY = ("S3RVER", "S3RVER")  # name and secret, the only ones that it knows
 
 
 def free_port() -> int:
@@ -78,6 +80,30 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     flags = [flag for name, value in options.items() for flag in ("-o", f"{name}={value}")]
     with stopped_after([SSHD, "-D", "-e", "-f", "/dev/null", "-p", str(port), *flags], port, folder / "log"):
         yield SshServer(port, folder / "client")
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """Serve a folder as S3, with a bucket `team` in it; yield the address. The key is S3_KEY.
+
+    What is stored as `name` lies there as `name._S3rver_object`, with two small files beside it.
+    """
+    port = free_port()
+    command = [str(S3RVER), "--directory", str(folder), "--address", "127.0.0.1", "--port", str(port)]
+    with stopped_after([*command, "--configure-bucket", "team"], port, folder.parent / "s3.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
+    """Put a disk of this size in the place of a folder. Raises CalledProcessError where mounting is not allowed."""
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)], check=True, capture_output=True
+    )
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager

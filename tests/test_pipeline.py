@@ -114,6 +114,14 @@ def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
     assert len(_run(project, "python", "-m", "stages.find_run", "train@tiny").strip()) == 32
 
 
+def test_made_anew_everything_is_the_same_to_the_byte(project: Path) -> None:
+    lock = (project / "dvc.lock").read_text()
+    for name in ("prepare", "extract", "train", "expand", "evaluate", "card"):
+        forced = _run(project, "dvc", "repro", "--force", "--single-item", f"{name}@tiny")
+        assert f"Running stage '{name}@tiny'" in forced
+        assert (project / "dvc.lock").read_text() == lock, f"{name}@tiny came out differently"
+
+
 def test_the_page_and_the_summary_show_every_recipe(project: Path) -> None:
     _run(project, "dvc", "repro", "baselines@tiny")
     _run(project, "dvc", "repro", "--single-item", "report")

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from servers import SSHD, http_server, ssh_server
+from servers import S3_KEY, S3RVER, SSHD, http_server, s3_server, small_disk, ssh_server
 
 pytestmark = pytest.mark.slow  # DVC is started a hundred times
 
@@ -49,7 +49,9 @@ def run(folder: Path, *command: str, fails: bool = False) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "GIT_AUTHOR_NAME": "a"}
     environment |= {"GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
-    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=180
+    )
     said = finished.stdout + finished.stderr
     assert (finished.returncode != 0) == fails, said
     return said
@@ -71,23 +73,30 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["folder", "ssh"])
+@pytest.fixture(params=["folder", "ssh", "s3"])
 def remote(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> Iterator[Path]:
     """The project's default remote, of each kind that can be written to; the folder where its objects lie."""
-    store = tmp_path / "store"
-    store.mkdir()
+    store = tmp_path / "buckets" / "team"
+    store.mkdir(parents=True)
     with ExitStack() as running:
         if request.param == "folder":
             run(project, "dvc", "remote", "add", "-d", "team", str(store))
-        else:
+        elif request.param == "ssh":
             if SSHD is None:
                 pytest.skip("no sshd on this machine (Debian: openssh-server)")
-            pytest.importorskip("dvc_ssh", reason="dvc-ssh is not installed")
             (tmp_path / "ssh").mkdir()
             server = running.enter_context(ssh_server(tmp_path / "ssh"))
             address = f"ssh://{getpass.getuser()}@127.0.0.1:{server.port}{store}"
             run(project, "dvc", "remote", "add", "-d", "team", address)
             run(project, "dvc", "remote", "modify", "team", "keyfile", str(server.key))
+        else:
+            if not S3RVER.exists():
+                pytest.skip("no s3rver in the environment (npm)")
+            address = running.enter_context(s3_server(store.parent))
+            run(project, "dvc", "remote", "add", "-d", "team", "s3://team/voices")
+            values = {"endpointurl": address, "access_key_id": S3_KEY[0], "secret_access_key": S3_KEY[1]}
+            for name, value in values.items():
+                run(project, "dvc", "remote", "modify", "team", name, value)
         yield store
 
 
@@ -106,8 +115,9 @@ def clone(project: Path, name: str) -> Path:
 
 
 def objects(store: Path) -> list[Path]:
-    """Return the packs in the remote, not the list of them."""
-    return sorted(path for path in store.rglob("*") if path.is_file() and path.suffix != ".dir")
+    """Return the packs in the remote, not the list of them nor what an S3 server keeps beside each."""
+    files = (path for path in store.rglob("*") if path.is_file() and ".dir" not in path.name)
+    return sorted(path for path in files if path.suffix in ("", "._S3rver_object"))
 
 
 def test_a_colleague_pulls_and_runs_nothing_and_his_change_comes_back(project: Path, remote: Path) -> None:
@@ -138,7 +148,7 @@ def test_a_damaged_object_in_the_remote_is_said_and_mended_by_another_push(proje
     said = run(colleague, "dvc", "pull", fails=True)
     assert "corrupted" in said or "failed to" in said.lower(), said
     # DVC takes a folder as pushed when its list is there: without the list it looks at every object again.
-    for path in [damaged, *remote.rglob("*.dir")]:
+    for path in [*damaged.parent.glob(f"{damaged.stem}*"), *remote.rglob("*.dir*")]:
         path.unlink(missing_ok=True)
     run(project, "dvc", "push", "-q")
     run(colleague, "dvc", "pull", "-q")
@@ -154,11 +164,46 @@ def test_an_interrupted_transfer_is_completed_by_the_next(project: Path, remote:
     process = subprocess.Popen([dvc, command], cwd=project, stdout=silent, stderr=silent)
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
-    run(project, "dvc", command, "-q")
+    process.wait(timeout=180)
+    run(project, "dvc", command)
     assert len(objects(remote)) == 3
     assert len(list((project / "packs").iterdir())) == 3
     assert "Running stage" not in run(project, "dvc", "repro")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that holds the list of the packs and one of them, but not three."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        with small_disk(folder, kilobytes=300):
+            yield folder
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no disk can be mounted here: {error.stderr.decode().strip()}")
+
+
+def test_a_push_to_a_full_disk_says_so_and_the_next_completes(project: Path, disk: Path) -> None:
+    run(project, "dvc", "remote", "add", "-d", "team", str(disk))
+    before = {path.name: path.read_bytes() for path in (project / "packs").iterdir()}
+    assert "No space left on device" in run(project, "dvc", "push", fails=True)
+    run(disk, "mount", "-o", "remount,size=10m", str(disk))
+    push(project)
+    colleague = clone(project, "colleague")
+    run(colleague, "dvc", "pull", "-q")
+    assert {path.name: path.read_bytes() for path in (colleague / "packs").iterdir()} == before
+
+
+def test_a_pull_to_a_full_disk_says_so_and_the_next_completes(project: Path, disk: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "remote", "add", "-d", "team", str(tmp_path / "store"))
+    push(project)
+    colleague = clone(project, "colleague")
+    run(colleague, "dvc", "config", "--local", "cache.dir", str(disk))
+    assert "No space left on device" in run(colleague, "dvc", "pull", fails=True)
+    run(disk, "mount", "-o", "remount,size=10m", str(disk))
+    run(colleague, "dvc", "pull", "-q")
+    assert (colleague / "packs/2.pt").read_bytes() == (project / "packs/2.pt").read_bytes()
+    assert "Running stage" not in run(colleague, "dvc", "repro")
 
 
 def test_what_lies_at_an_http_server_can_be_pulled(project: Path, tmp_path: Path) -> None:
