@@ -85,7 +85,7 @@ class VoiceLosses:
             "f0": self.f0(prosody.f0, clip.f0),
             "f0_statistics": self.f0_statistics(prosody.f0, clip.f0),
             "energy": self.energy(prosody.energy, clip.energy),
-            "duration": self.duration(prosody.durations, clip.frames),
+            "duration": self.duration(prosody.durations, clip.frames, clip.text.phonemes),
         }
 
     def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
