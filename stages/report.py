@@ -63,7 +63,14 @@ def facts(name: str) -> dict[str, str]:
     """
     with places.pack(name).open("rb") as file:
         pack_md5 = hashlib.file_digest(file, "md5").hexdigest()
-    return {"made by": f"dvc repro evaluate@{name}", "pack_md5": pack_md5}
+    return {"made by": f"dvc repro evaluate@{name}", "pack_md5": pack_md5, "judge of likeness": judge(name)}
+
+
+def judge(name: str) -> str:
+    """Return who judged a voice's likeness, and whether training had heard it with the same ears."""
+    who = read_tensors(places.speaker(name))[1]["judge"]
+    trained_with = who == "campplus" and load_settings("train.losses", dict[str, float])["speaker"] > 0
+    return f"{who}, {'not independent: training used it too' if trained_with else 'which training does not use'}"
 
 
 if __name__ == "__main__":

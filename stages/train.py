@@ -53,7 +53,9 @@ def main() -> None:
         candidates.append(styles["voice"])
         voices = torch.stack(candidates).to(kokoro.device)
         aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
-        losses = VoiceLosses(kokoro, VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values()))
+        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+        space, rows = VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values())
+        losses = VoiceLosses(kokoro, space, rows, recordings)
         start = choose_start(losses, aligned, voices, settings.losses)
 
         history: list[dict[str, Any]] = []

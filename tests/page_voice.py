@@ -16,7 +16,7 @@ from voicepack.sentence import Recording, Sentence, write_sentences
 
 LIKENESS = {NEW: 0.7, FLOOR: 0.5, REAL: 0.9, "enrolled": 0.6}
 ROYALTY = Rejected("train/royal.wav", "train/metadata.jsonl:3", "text is not speech: <i>1 & 2</i>")
-FACTS = {"made by": "dvc repro evaluate@tone", "pack_md5": "0123456789abcdef"}
+FACTS = {"made by": "dvc repro evaluate@tone", "pack_md5": "0123456789abcdef", "judge of likeness": "a tuning fork"}
 ORIGIN = {"speaker": "Nobody", "licence": "CC0-1.0", "consent": "none needed: a tone", "weights_sha256": "fee1c258"}
 _TRAINED = ("mel", "mel_statistics", "f0", "f0_statistics", "energy", "duration")
 

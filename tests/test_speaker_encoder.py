@@ -42,7 +42,12 @@ def wavlm(folder: Path) -> SpeakerEncoder:
     return load_speaker_encoder(f"wavlm:{folder}")
 
 
-@pytest.fixture(params=["resemblyzer", "wavlm"])
+@pytest.fixture(scope="module")
+def campplus() -> SpeakerEncoder:
+    return load_speaker_encoder("campplus")
+
+
+@pytest.fixture(params=["resemblyzer", "campplus", "wavlm"])
 def encoder(request: pytest.FixtureRequest) -> SpeakerEncoder:
     found: SpeakerEncoder = request.getfixturevalue(request.param)
     return found

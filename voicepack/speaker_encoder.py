@@ -1,7 +1,8 @@
-"""Speaker encoders that judge likeness: pretrained networks that nothing here is trained with.
+"""Speaker encoders that judge likeness: pretrained networks that training does not hear with.
 
-No training loss may use the encoder that judges. A voice that was optimised for an encoder satisfies it without
-sounding alike, and the number would stop meaning anything; `embed` therefore carries no gradient.
+A voice that was optimised for an encoder satisfies it without sounding alike, and the number would stop meaning
+anything; `embed` therefore carries no gradient. CAM++, which the speaker loss uses, can judge voices that were trained
+without it; the report says so where it judges others.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import torch
 from torch import Tensor
 from torchaudio.functional import resample
 
+from voicepack.campplus import CamPlusPlus
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.hub import fetch
 
 _ENCODER_RATE = 16_000
-_SHORTEST = 0.35  # seconds that WavLM's x-vector head needs
+_SHORTEST = 0.35  # seconds that WavLM's x-vector head needs, and CAM++ for more than a few frames
 
 
 class SpeakerEncoder(Protocol):
@@ -36,17 +38,19 @@ class SpeakerEncoder(Protocol):
 
 
 def load_speaker_encoder(name: str) -> SpeakerEncoder:
-    """Return the encoder that `stock.judge` names: `resemblyzer`, or `wavlm:` and a folder or REPOSITORY@REVISION.
+    """Return the encoder that `stock.judge` names: `resemblyzer`, `campplus`, or `wavlm:FOLDER`, or REPOSITORY@REVISION.
 
     Raises VoicepackError for any other name, or if the weights cannot be had.
     """
     kind, _, source = name.partition(":")
     if kind == "resemblyzer" and not source:
         return Resemblyzer()
+    if kind == "campplus" and not source:
+        return CamPlusPlusJudge()
     if kind == "wavlm" and source:
         return WavLM(source)
     raise VoicepackError(
-        f"stock.judge is '{name}'. Use resemblyzer, wavlm:FOLDER, or wavlm:REPOSITORY@REVISION of a WavLM for speaker"
+        f"stock.judge is '{name}'. Use resemblyzer, campplus, wavlm:FOLDER, or wavlm:REPOSITORY@REVISION of a WavLM for speaker"
         " verification, such as microsoft/wavlm-base-plus-sv."
     )
 
@@ -77,6 +81,23 @@ class Resemblyzer:
         if not len(speech):
             raise _no_speech(audio)
         return torch.from_numpy(self._encoder.embed_utterance(speech))
+
+
+class CamPlusPlusJudge:
+    """CAM++ as a judge: independent only of voices that were trained without the speaker loss."""
+
+    size = CamPlusPlus.size
+
+    def __init__(self) -> None:
+        self._network = CamPlusPlus()
+
+    @torch.no_grad()
+    def embed(self, audio: Tensor) -> Tensor:
+        """Embed audio as `SpeakerEncoder.embed` says."""
+        if len(audio) < _SHORTEST * SAMPLE_RATE or not audio.any():
+            raise _no_speech(audio)
+        embedding: Tensor = self._network(audio.detach().cpu().float())
+        return embedding
 
 
 class WavLM:

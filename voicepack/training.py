@@ -22,6 +22,7 @@ from voicepack.projection import Projection
 from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss
 from voicepack.rows import RowCurve
 from voicepack.shifted_projection import ShiftedProjection
+from voicepack.speaker_loss import SpeakerLoss
 from voicepack.timbre import TimbreLoss
 from voicepack.voices import VoiceSpace
 
@@ -31,11 +32,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss counts; the losses are in voicepack/losses.py and voicepack/prosody_losses.py."""
+    """What each loss counts: see voicepack/losses.py, prosody_losses.py, timbre.py and speaker_loss.py."""
 
     mel: float
     mel_statistics: float
     timbre: float
+    speaker: float
     f0: float
     f0_statistics: float
     energy: float
@@ -61,11 +63,15 @@ class VoiceTraining:
 class VoiceLosses:
     """All losses of a voice vector against aligned recordings, by name and unweighted."""
 
-    def __init__(self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve) -> None:
+    def __init__(
+        self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve, recordings: Sequence[Tensor] | None = None
+    ) -> None:
+        """Prepare the losses; that of the speaker only if given his recordings `[samples]`."""
         self.kokoro, self.space = kokoro, space
         self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
         self.mel, self.mel_statistics = MelLoss(), MelStatisticsLoss()
         self.timbre = TimbreLoss().to(kokoro.device)
+        self.speaker = SpeakerLoss(recordings).to(kokoro.device) if recordings else None
         self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
         self.energy, self.duration, self.prior = EnergyLoss(), DurationLoss(), PriorLoss(space)
 
@@ -92,11 +98,12 @@ class VoiceLosses:
         """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
         row = self._row(voice, clip)
         render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed)
-        return {
+        values = {
             "mel": self.mel(render, clip.audio, clip.bandwidth),
             "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),
             "timbre": self.timbre(render, clip.audio),
         }
+        return values | ({"speaker": self.speaker(render)} if self.speaker else {})
 
     def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
         """Return what the pack of `voice` `[1, 256]` will speak a clip's text with, `[1, 256]`."""

@@ -27,6 +27,7 @@ _FACTS = {
     "weights_sha256": "Kokoro's weights, SHA-256",
     "data_sha256": "recordings, SHA-256",
     "pack_md5": "pack, MD5",
+    "judge of likeness": "judge of likeness",
 }
 _CODE = ("made by", "weights_sha256", "data_sha256", "pack_md5")
 _CURVES = ("mel", "mel_statistics", "f0", "f0_statistics", "energy", "duration")

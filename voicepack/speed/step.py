@@ -69,7 +69,8 @@ class StepBench:
         precision: torch.dtype,
     ) -> None:
         self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights)
-        self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()))
+        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+        self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
         self.clips, self.settings = clips, settings
         self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
 

