@@ -23,6 +23,7 @@ from stages.train import TrainSettings
 from voicepack.alignment import align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
+from voicepack.device import resolve_precision
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_json, written_whole
@@ -34,7 +35,6 @@ from voicepack.speed.operations import best_rates
 from voicepack.speed.process import measure
 from voicepack.speed.step import PARTS, StepBench
 from voicepack.speed.timing import Spread, interleaved, ratio
-from voicepack.training import resolve_precision
 
 _VOICE = "demo"
 _ROUNDS = 3

@@ -13,20 +13,13 @@ from stages import places
 from stages.stage import running
 from voicepack.alignment import align
 from voicepack.clips import choose_clips, read_clips
+from voicepack.device import Device, Precision, resolve_device, resolve_precision
 from voicepack.files import read_tensors, sha256, write_table, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.projection import load_projection
 from voicepack.rows import RowCurve, base_vector
-from voicepack.training import (
-    Device,
-    Precision,
-    VoiceLosses,
-    VoiceTraining,
-    choose_start,
-    resolve_device,
-    resolve_precision,
-    train_voice,
-)
+from voicepack.training import VoiceTraining, choose_start, train_voice
+from voicepack.voice_losses import VoiceLosses
 from voicepack.voices import VoiceSpace
 
 

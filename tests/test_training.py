@@ -11,28 +11,22 @@ from torch import Tensor
 
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips
-from voicepack.constants import FRAME_SAMPLES
+from voicepack.constants import FRAME_SAMPLES, HALVES
+from voicepack.device import resolve_precision
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
-from voicepack.training import (
-    LossWeights,
-    VoiceLosses,
-    VoiceTraining,
-    _shuffled,
-    choose_start,
-    resolve_precision,
-    train_voice,
-    weighted,
-    window,
-)
+from voicepack.training import VoiceTraining, _shuffled, choose_start, train_voice
+from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 from voicepack.voices import VoiceSpace
 
 WEIGHTS = LossWeights(
-    mel=0.5, mel_statistics=1.0, timbre=0.5, f0=0.2, f0_statistics=2.0, energy=0.2, duration=0.5, prior=0.1
+    mel=0.5, mel_statistics=1.0, timbre=0.5, speaker=0.0, f0=0.2, f0_statistics=2.0, energy=0.2,
+    duration=0.5, prior=0.1,
 )  # fmt: skip
 TRAINING = VoiceTraining(
-    network="shift", steps=6, lr=0.2, gradient_clip=10.0, window_seconds=10, prosody_clips=1, checkpoint_every=3,
+    network="shift", steps=6, lr=0.2, gradient_clip=10.0, window_seconds=10, prosody_clips=1,
+    own_prosody_every=2, checkpoint_every=3,
     seed=0, losses=WEIGHTS,
 )  # fmt: skip
 PHONEMES = ("ðə kˈæt sˈæt bI ðə dˈɔɹ.", "hi wˈɔʧt ðə ɹˈAn.")
@@ -141,6 +135,31 @@ def train(
 
 
 @pytest.mark.slow
+def test_what_hears_the_speaker_shapes_both_halves_when_the_voice_has_its_own_prosody(voice: SimpleNamespace) -> None:
+    heard = voice.losses
+    losses = VoiceLosses(heard.kokoro, heard.space, heard.rows, [clip.audio for clip in voice.clips])
+    gradients = []
+    for own in (False, True):
+        vector = voice.start[None].clone().requires_grad_()
+        generator = torch.Generator().manual_seed(0)
+        values = losses.of_step(vector, voice.clips, 10, generator, 0, own_prosody=own)
+        gradients.append(torch.autograd.grad(values["speaker"], vector)[0][0])
+        assert values["mel"].requires_grad != own
+    recorded, own_prosody = gradients
+    acoustic, prosodic = HALVES
+    assert recorded[acoustic].abs().max() > 0
+    # Short sentences' rows mix the halves a little: that is all that the recording's prosody lets through.
+    assert recorded[prosodic].norm() < 0.3 * own_prosody[prosodic].norm()
+    assert own_prosody[acoustic].abs().max() > 0
+
+
+@pytest.mark.parametrize(("every", "own"), [(0, []), (1, [0, 1, 2, 3]), (2, [1, 3])])
+def test_some_steps_are_spoken_with_the_voices_own_prosody(every: int, own: list[int]) -> None:
+    settings = replace(TRAINING, own_prosody_every=every)
+    assert [step for step in range(4) if settings.own_prosody(step)] == own
+
+
+@pytest.mark.slow
 def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: SimpleNamespace, tmp_path: Path) -> None:
     first, history = train(voice, tmp_path / "a")
     assert [step for step, _ in history] == list(range(6))
@@ -148,7 +167,7 @@ def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: Sim
     assert sum(losses[-2:]) < 0.95 * sum(losses[:2])
     weights = vars(WEIGHTS)
     for _, values in history:
-        assert sum(weights[name] * values[name] for name in weights) == pytest.approx(values["loss"], rel=1e-4)
+        assert sum(weights[name] * values.get(name, 0) for name in weights) == pytest.approx(values["loss"], rel=1e-4)
     # It starts at the voice it was told to, whatever the projection said.
     with torch.no_grad():
         at_start = voice.losses.predictor(voice.start[None], voice.clips[_shuffled(0, 2, 0)])

@@ -38,7 +38,7 @@ class SpeakerEncoder(Protocol):
 
 
 def load_speaker_encoder(name: str) -> SpeakerEncoder:
-    """Return the encoder that `stock.judge` names: `resemblyzer`, `campplus`, or `wavlm:FOLDER`, or REPOSITORY@REVISION.
+    """Return the encoder that `stock.judge` names: `resemblyzer`, `campplus`, `wavlm:FOLDER`, `wavlm:REPO@REVISION`.
 
     Raises VoicepackError for any other name, or if the weights cannot be had.
     """
@@ -50,8 +50,8 @@ def load_speaker_encoder(name: str) -> SpeakerEncoder:
     if kind == "wavlm" and source:
         return WavLM(source)
     raise VoicepackError(
-        f"stock.judge is '{name}'. Use resemblyzer, campplus, wavlm:FOLDER, or wavlm:REPOSITORY@REVISION of a WavLM for speaker"
-        " verification, such as microsoft/wavlm-base-plus-sv."
+        f"stock.judge is '{name}'. Use resemblyzer, campplus, wavlm:FOLDER, or wavlm:REPOSITORY@REVISION of a WavLM for"
+        " speaker verification, such as microsoft/wavlm-base-plus-sv."
     )
 
 

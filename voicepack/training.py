@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
@@ -14,35 +14,11 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from voicepack.alignment import AlignedClip
-from voicepack.constants import FRAME_SAMPLES, HALVES, SAMPLE_RATE
+from voicepack.constants import HALVES
 from voicepack.files import written_whole
-from voicepack.kokoro import Kokoro
-from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
 from voicepack.projection import Projection
-from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss
-from voicepack.rows import RowCurve
 from voicepack.shifted_projection import ShiftedProjection
-from voicepack.speaker_loss import SpeakerLoss
-from voicepack.timbre import TimbreLoss
-from voicepack.voices import VoiceSpace
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "float32", "bfloat16"]
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """What each loss counts: see voicepack/losses.py, prosody_losses.py, timbre.py and speaker_loss.py."""
-
-    mel: float
-    mel_statistics: float
-    timbre: float
-    speaker: float
-    f0: float
-    f0_statistics: float
-    energy: float
-    duration: float
-    prior: float
+from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 
 
 @dataclass(frozen=True)
@@ -55,91 +31,14 @@ class VoiceTraining:
     gradient_clip: float
     window_seconds: float
     prosody_clips: int
+    own_prosody_every: int
     checkpoint_every: int
     seed: int
     losses: LossWeights
 
-
-class VoiceLosses:
-    """All losses of a voice vector against aligned recordings, by name and unweighted."""
-
-    def __init__(
-        self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve, recordings: Sequence[Tensor] | None = None
-    ) -> None:
-        """Prepare the losses; that of the speaker only if given his recordings `[samples]`."""
-        self.kokoro, self.space = kokoro, space
-        self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
-        self.mel, self.mel_statistics = MelLoss(), MelStatisticsLoss()
-        self.timbre = TimbreLoss().to(kokoro.device)
-        self.speaker = SpeakerLoss(recordings).to(kokoro.device) if recordings else None
-        self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
-        self.energy, self.duration, self.prior = EnergyLoss(), DurationLoss(), PriorLoss(space)
-
-    def of_step(
-        self, voice: Tensor, clips: Sequence[AlignedClip], seconds: float, generator: torch.Generator, seed: int
-    ) -> dict[str, Tensor]:
-        """Compare `voice` `[1, 256]` with clips: the prosody of all, the sound of the first for `seconds`."""
-        prosody = [self.predictor(voice, clip) for clip in clips]
-        values = {name: torch.stack([each[name] for each in prosody]).mean() for name in prosody[0]}
-        values |= self.decoder(voice, window(clips[0], seconds, generator), seed)
-        return values | {"prior": self.prior(voice)}
-
-    def predictor(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
-        """Compare durations, F0 and energy of `voice` `[1, 256]` with a clip's. Needs no audio."""
-        prosody = self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
-        return {
-            "f0": self.f0(prosody.f0, clip.f0),
-            "f0_statistics": self.f0_statistics(prosody.f0, clip.f0),
-            "energy": self.energy(prosody.energy, clip.energy),
-            "duration": self.duration(prosody.durations, clip.frames, clip.text.phonemes),
-        }
-
-    def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
-        """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
-        row = self._row(voice, clip)
-        render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed)
-        values = {
-            "mel": self.mel(render, clip.audio, clip.bandwidth),
-            "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),
-            "timbre": self.timbre(render, clip.audio),
-        }
-        return values | ({"speaker": self.speaker(render)} if self.speaker else {})
-
-    def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
-        """Return what the pack of `voice` `[1, 256]` will speak a clip's text with, `[1, 256]`."""
-        return self.rows.expand(voice)[len(clip.text.phonemes) - 1]
-
-
-def resolve_device(wanted: Device) -> torch.device:
-    """Return the device to train on; `auto` takes the best that Accelerate finds."""
-    return Accelerator(cpu=wanted == "cpu").device if wanted in ("auto", "cpu") else torch.device(wanted)
-
-
-def resolve_precision(wanted: Precision, device: torch.device) -> torch.dtype:
-    """Return what the decoder computes in; `auto` is bfloat16 where the device multiplies it faster than float32."""
-    if wanted != "auto":
-        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        faster = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        processor = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-        faster = bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))
-    return torch.bfloat16 if faster else torch.float32
-
-
-def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> AlignedClip:
-    """Cut a random stretch of whole phonemes of about `seconds` out of a clip, for the decoder alone."""
-    length = int(seconds * SAMPLE_RATE / FRAME_SAMPLES)
-    ends = clip.frames.cumsum(0)
-    total = int(ends[-1])
-    if total <= length:
-        return clip
-    start = int(torch.randint(total - length + 1, (), generator=generator))
-    frames = ends.clamp(start, start + length).diff(prepend=torch.tensor([start], device=ends.device))
-    hops, samples = slice(2 * start, 2 * (start + length)), slice(600 * start, 600 * (start + length))
-    return AlignedClip(
-        clip.name, clip.text, frames, clip.f0[:, hops], clip.energy[:, hops], clip.audio[samples], clip.bandwidth
-    )
+    def own_prosody(self, step: int) -> bool:
+        """Return whether the voice speaks with its own F0 and energy in a step, not with the recording's."""
+        return self.own_prosody_every > 0 and step % self.own_prosody_every == self.own_prosody_every - 1
 
 
 def choose_start(losses: VoiceLosses, clips: Sequence[AlignedClip], candidates: Tensor, weights: LossWeights) -> Tensor:
@@ -158,12 +57,6 @@ def choose_start(losses: VoiceLosses, clips: Sequence[AlignedClip], candidates: 
         )
     best = scores.argmin(0)
     return torch.cat([candidates[best[index], half] for index, half in enumerate(HALVES)])
-
-
-def weighted(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
-    """Add up losses by their weights."""
-    by_name = asdict(weights)
-    return torch.stack([by_name[name] * value for name, value in losses.items()]).sum()
 
 
 def train_voice(
@@ -200,7 +93,8 @@ def train_voice(
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         count = min(settings.prosody_clips, len(clips))
         chosen = [clips[_shuffled(step + later, len(clips), settings.seed)] for later in range(count)]
-        values = losses.of_step(network(style[None]), chosen, settings.window_seconds, generator, step)
+        voice, own = network(style[None]), settings.own_prosody(step)
+        values = losses.of_step(voice, chosen, settings.window_seconds, generator, step, own_prosody=own)
         total = weighted(values, settings.losses)
         accelerator.backward(total)
         accelerator.clip_grad_norm_(network.parameters(), settings.gradient_clip)

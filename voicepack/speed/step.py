@@ -12,15 +12,26 @@ import torch
 from torch import Tensor
 
 from voicepack.alignment import AlignedClip
+from voicepack.constants import SAMPLE_RATE
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.rows import RowCurve
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop
 from voicepack.speed.timing import interleaved
-from voicepack.training import VoiceLosses, VoiceTraining, weighted
+from voicepack.training import VoiceTraining
+from voicepack.voice_losses import VoiceLosses, weighted
 from voicepack.voices import VoiceSpace
 
 PARTS = ("encode", "predict", "decode", "loss", "backward")
+
+
+def spoken_clip(kokoro: Kokoro, phonemes: str, voice: Tensor) -> AlignedClip:
+    """Return what `voice` `[1, 256]` says as if it were a recording: a clip of any length, aligned by itself."""
+    text = kokoro.encode_text(phonemes)
+    with torch.no_grad():
+        prosody = kokoro.predict(text, voice)
+        audio = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
+    return AlignedClip("spoken", text, prosody.frames, prosody.f0, prosody.energy, audio, SAMPLE_RATE / 2)
 
 
 class ClockedKokoro(Kokoro):
@@ -108,7 +119,8 @@ class StepBench:
         """Take the project's step, but for the optimiser's, which is a thousandth of it."""
         generator = torch.Generator().manual_seed(number)
         chosen = [self.clips[(number + later) % len(self.clips)] for later in range(self.settings.prosody_clips)]
-        values = self.losses.of_step(self.voice, chosen, self.settings.window_seconds, generator, number)
+        own, seconds = self.settings.own_prosody(number), self.settings.window_seconds
+        values = self.losses.of_step(self.voice, chosen, seconds, generator, number, own_prosody=own)
         total = weighted(values, self.settings.losses)
         start = time.perf_counter()
         total.backward()

@@ -1,0 +1,55 @@
+"""Training on the longest clip that Kokoro speaks, by itself so that its memory can be measured.
+
+python -m stages.longest_step, which `make bench` runs: it is aligned and learned from as any other clip.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from stages import places
+from stages.settings import load_settings
+from stages.train import TrainSettings
+from voicepack.alignment import align
+from voicepack.audio import write_audio
+from voicepack.clips import Clip
+from voicepack.constants import MAX_PHONEMES, SAMPLE_RATE
+from voicepack.device import resolve_precision
+from voicepack.files import read_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.rows import RowCurve, base_vector
+from voicepack.sentence import fixed_sentences
+from voicepack.voice_losses import VoiceLosses, weighted
+from voicepack.voices import VoiceSpace
+
+_STEPS = 3
+_SLOWLY = 0.77  # then it lasts 30 s, which is as long as a clip may be
+
+
+def main() -> None:
+    """Take a few steps, and say on how much speech."""
+    settings = load_settings("train", TrainSettings)
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    speaker, voice, *_ = (base_vector(pack)[None] for pack in packs.values())
+    kokoro = Kokoro(places.KOKORO, precision=resolve_precision(settings.precision, torch.device("cpu")))
+    longest_first = sorted((each.phonemes for each in fixed_sentences()), key=len, reverse=True)
+    phonemes = " ".join(longest_first)[:MAX_PHONEMES]
+    audio = kokoro.render(phonemes, speaker, speed=_SLOWLY)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "longest.wav")
+        write_audio(file, audio)
+        clip = align(kokoro, Clip("longest", "", phonemes, file, len(audio), SAMPLE_RATE / 2, 60.0), voice)
+    losses = VoiceLosses(kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), [clip.audio])
+    voice.requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    for step in range(_STEPS):
+        clips = [clip] * settings.prosody_clips
+        weighted(losses.of_step(voice, clips, settings.window_seconds, generator, step), settings.losses).backward()
+    print(f"{len(audio) / SAMPLE_RATE:.1f}")
+
+
+if __name__ == "__main__":
+    main()

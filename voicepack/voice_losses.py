@@ -1,0 +1,128 @@
+"""All that training compares of a voice and a recording, in one place, with what each counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor
+
+from voicepack.alignment import AlignedClip
+from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
+from voicepack.kokoro import Kokoro, Prosody
+from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
+from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss
+from voicepack.rows import RowCurve
+from voicepack.speaker_loss import SpeakerLoss
+from voicepack.timbre import TimbreLoss
+from voicepack.voices import VoiceSpace
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each loss counts: see voicepack/losses.py, prosody_losses.py, timbre.py and speaker_loss.py."""
+
+    mel: float
+    mel_statistics: float
+    timbre: float
+    speaker: float
+    f0: float
+    f0_statistics: float
+    energy: float
+    duration: float
+    prior: float
+
+
+def weighted(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
+    """Add up losses by their weights."""
+    by_name = asdict(weights)
+    return torch.stack([by_name[name] * value for name, value in losses.items()]).sum()
+
+
+class VoiceLosses:
+    """All losses of a voice vector against aligned recordings, by name and unweighted."""
+
+    def __init__(
+        self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve, recordings: Sequence[Tensor] | None = None
+    ) -> None:
+        """Prepare the losses; that of the speaker only if given his recordings `[samples]`."""
+        self.kokoro, self.space = kokoro, space
+        self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
+        self.mel, self.mel_statistics = MelLoss(), MelStatisticsLoss()
+        self.timbre = TimbreLoss().to(kokoro.device)
+        self.speaker = SpeakerLoss(recordings).to(kokoro.device) if recordings else None
+        self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
+        self.energy, self.duration, self.prior = EnergyLoss(), DurationLoss(), PriorLoss(space)
+
+    def of_step(
+        self,
+        voice: Tensor,
+        clips: Sequence[AlignedClip],
+        seconds: float,
+        generator: torch.Generator,
+        seed: int,
+        *,
+        own_prosody: bool = False,
+    ) -> dict[str, Tensor]:
+        """Compare `voice` `[1, 256]` with clips: the prosody of all, the sound of the first for `seconds`.
+
+        It speaks with the clip's F0 and energy or, with `own_prosody`, with those that it predicts. Then what hears the
+        speaker shapes both halves of the vector; the frame-wise mel loss, which would want the recording's melody back,
+        is noted but has no gradient.
+        """
+        spoken = [self._predict(voice, clip) for clip in clips]
+        prosody = [self._compare_prosody(own, clip) for own, clip in zip(spoken, clips, strict=True)]
+        values = {name: torch.stack([each[name] for each in prosody]).mean() for name in prosody[0]}
+        heard = clips[0]
+        if own_prosody:
+            heard = replace(heard, f0=spoken[0].f0, energy=spoken[0].energy)
+        values |= self.decoder(voice, window(heard, seconds, generator), seed)
+        if own_prosody:
+            values["mel"] = values["mel"].detach()
+        return values | {"prior": self.prior(voice)}
+
+    def predictor(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
+        """Compare durations, F0 and energy of `voice` `[1, 256]` with a clip's. Needs no audio."""
+        return self._compare_prosody(self._predict(voice, clip), clip)
+
+    def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
+        """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
+        row = self._row(voice, clip)
+        render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed)
+        values = {
+            "mel": self.mel(render, clip.audio, clip.bandwidth),
+            "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),
+            "timbre": self.timbre(render, clip.audio),
+        }
+        return values | ({"speaker": self.speaker(render)} if self.speaker else {})
+
+    def _predict(self, voice: Tensor, clip: AlignedClip) -> Prosody:
+        return self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
+
+    def _compare_prosody(self, own: Prosody, clip: AlignedClip) -> dict[str, Tensor]:
+        return {
+            "f0": self.f0(own.f0, clip.f0),
+            "f0_statistics": self.f0_statistics(own.f0, clip.f0),
+            "energy": self.energy(own.energy, clip.energy),
+            "duration": self.duration(own.durations, clip.frames, clip.text.phonemes),
+        }
+
+    def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
+        """Return what the pack of `voice` `[1, 256]` will speak a clip's text with, `[1, 256]`."""
+        return self.rows.expand(voice)[len(clip.text.phonemes) - 1]
+
+
+def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> AlignedClip:
+    """Cut a random stretch of whole phonemes of about `seconds` out of a clip, for the decoder alone."""
+    length = int(seconds * SAMPLE_RATE / FRAME_SAMPLES)
+    ends = clip.frames.cumsum(0)
+    total = int(ends[-1])
+    if total <= length:
+        return clip
+    start = int(torch.randint(total - length + 1, (), generator=generator))
+    frames = ends.clamp(start, start + length).diff(prepend=torch.tensor([start], device=ends.device))
+    hops, samples = slice(2 * start, 2 * (start + length)), slice(600 * start, 600 * (start + length))
+    return AlignedClip(
+        clip.name, clip.text, frames, clip.f0[:, hops], clip.energy[:, hops], clip.audio[samples], clip.bandwidth
+    )
