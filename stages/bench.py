@@ -20,7 +20,7 @@ import torch
 from stages import places
 from stages.settings import load_settings
 from stages.train import TrainSettings
-from voicepack.alignment import align
+from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.device import resolve_precision
@@ -33,7 +33,7 @@ from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
 from voicepack.speed.operations import best_rates
 from voicepack.speed.process import measure
-from voicepack.speed.step import PARTS, StepBench
+from voicepack.speed.step import PARTS, StepBench, StepTimes, spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
 
 _VOICE = "demo"
@@ -82,54 +82,72 @@ def speaking() -> tuple[dict[str, float], str]:
 
 
 def training_step() -> tuple[dict[str, float], str]:
-    """Measure a training step, its parts, the plain loop's step and the floor."""
+    """Measure a training step, its parts, the plain loop's step and the floor; and how both grow with the clip."""
     settings = load_settings("train", TrainSettings)
     packs, _ = read_tensors(places.STOCK_VOICES)
     chosen = choose_clips(read_clips(places.clips(_VOICE), "train"), 20.0, settings.seed)
     kokoro, voice = Kokoro(places.KOKORO), base_vector(next(iter(packs.values())))[None]
-    clips = [align(kokoro, clip, voice) for clip in chosen]
     precision = resolve_precision(settings.precision, torch.device("cpu"))
     rates = best_rates(torch.device("cpu"), precision)
-    times = StepBench(places.KOKORO, packs, clips, settings, precision).measure(rates, _ROUNDS)
-    faster = ratio(times.plain, times.step)
+
+    def times(clips: Sequence[AlignedClip]) -> StepTimes:
+        return StepBench(places.KOKORO, packs, clips, settings, precision).measure(rates, _ROUNDS)
+
+    clips = [align(kokoro, clip, voice) for clip in chosen]
+    found = times(clips)
+    faster = ratio(found.plain, found.step)
     figures = {
-        "train_step_s": Spread.of(times.step).median,
-        "plain_step_s": Spread.of(times.plain).median,
+        "train_step_s": Spread.of(found.step).median,
+        "plain_step_s": Spread.of(found.plain).median,
         "train_step_speedup": faster.median,
-        "train_step_floor_s": times.floor,
+        "train_step_floor_s": found.floor,
         "peak_gflops": rates.operations / 1e9,
         "peak_gigabytes_per_s": rates.bytes / 1e9,
     }
-    rows = [(f"of it: {part}", f"{Spread.of(times.parts[part]):.3f}") for part in PARTS if part != "encode"]
+    rows = [(f"of it: {part}", f"{Spread.of(found.parts[part]):.3f}") for part in PARTS if part != "encode"]
     rows = [
-        ("step of the project, s", f"{Spread.of(times.step):.3f}"),
+        ("step of the project, s", f"{Spread.of(found.step):.3f}"),
         *rows,
-        ("kept from step to step: encoding the text", f"{Spread.of(times.parts['encode']):.3f}"),
-        ("floor of the project's step at best rates, s", f"{times.floor:.3f}"),
-        ("the same if nothing but operations took time, s", f"{times.fused_floor:.3f}"),
-        ("step of the plain loop, s", f"{Spread.of(times.plain):.3f}"),
+        ("kept from step to step: encoding the text", f"{Spread.of(found.parts['encode']):.3f}"),
+        ("floor of the project's step at best rates, s", f"{found.floor:.3f}"),
+        ("the same if nothing but operations took time, s", f"{found.fused_floor:.3f}"),
+        ("step of the plain loop, s", f"{Spread.of(found.plain):.3f}"),
         ("times faster than the plain loop", f"{faster:.1f}"),
+        ("clips", f"{len(clips)}, {mean_seconds(clips):.1f} s on average"),
     ]
-    seconds = sum(clip.seconds for clip in chosen) / len(chosen)
-    rows.append(("clips", f"{len(chosen)}, {seconds:.1f} s on average"))
+    longer = sorted((each.phonemes for each in fixed_sentences()), key=len)
+    for name, phonemes in {"longer": longer[-3], "long": longer[-1]}.items():
+        alone = [spoken_clip(kokoro, phonemes, voice)]
+        found = times(alone)
+        faster = ratio(found.plain, found.step)
+        figures[f"train_step_speedup_{name}"] = faster.median
+        rows.append((f"the same for a clip of {mean_seconds(alone):.1f} s", f"{faster:.1f}"))
     rows.append(("precision of the project's step", str(precision).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
     return figures, markdown(("", "median (range)"), rows)
 
 
+def mean_seconds(clips: Sequence[AlignedClip]) -> float:
+    """Return how long clips are on average."""
+    return sum(len(clip.audio) for clip in clips) / SAMPLE_RATE / len(clips)
+
+
 def stage_by_stage() -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
     usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", _VOICE]) for stage in _MADE}
+    longest = measure([sys.executable, "-m", "stages.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{_VOICE}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
     figures |= {
         "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
         "peak_gb": max(usage.gigabytes for usage in usages.values()),
         "train_gb": usages["train"].gigabytes,
+        "longest_clip_gb": longest.gigabytes,
         "noop_s": Spread.of(idle).median,
     }
     rows = [(stage, f"{usage.seconds:.0f}", f"{usage.gigabytes:.1f}") for stage, usage in usages.items()]
     rows.append(("all", f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['peak_gb']:.1f}"))
+    rows.append(("training steps on a clip of 30 s", f"{longest.seconds:.0f}", f"{longest.gigabytes:.1f}"))
     rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", ""))
     return figures, markdown(("stage", "seconds", "peak memory, GB"), rows)
 

@@ -6,6 +6,7 @@ nothing is kept from one step to the next, and the gradient comes back from the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,31 @@ from torch import Tensor, nn
 from voicepack.alignment import AlignedClip
 from voicepack.kokoro import load_model
 from voicepack.losses import MelLoss, MelStatisticsLoss
+from voicepack.speaker_loss import SpeakerLoss
+from voicepack.timbre import TimbreLoss
 
 
 class PlainLoop:
     """Steps through `KModel.forward_with_tokens` without its `no_grad`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load the weights of the `weights` stage."""
+    def __init__(self, folder: Path, recordings: Sequence[Tensor]) -> None:
+        """Load the weights of the `weights` stage; `recordings` `[samples]` are the speaker's."""
         self.model: Any = load_model(folder)
         for module in self.model.get_submodule("decoder").modules():
             if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
                 nn.utils.weight_norm(module)
         self.model.requires_grad_(False)
         self._forward = KModel.forward_with_tokens.__wrapped__
-        self._losses = MelLoss(), MelStatisticsLoss()
+        self._mel, self._mel_statistics = MelLoss(), MelStatisticsLoss()
+        self._timbre, self._speaker = TimbreLoss(), SpeakerLoss(recordings)
 
     def step(self, voice: Tensor, clip: AlignedClip) -> Tensor:
         """Compare `voice` `[1, 256]`, in which the gradient ends, with a clip; return the loss."""
         known = [self.model.vocab[phoneme] for phoneme in clip.text.phonemes if phoneme in self.model.vocab]
         render, _ = self._forward(self.model, torch.tensor([[0, *known, 0]]), voice)
         length = min(len(render), len(clip.audio))
-        losses = [each(render[:length], clip.audio[:length], clip.bandwidth) for each in self._losses]
-        loss = torch.stack(losses).sum()
+        spectra = render[:length], clip.audio[:length], clip.bandwidth
+        losses = [self._mel(*spectra), self._mel_statistics(*spectra)]
+        loss = torch.stack([*losses, self._timbre(render, clip.audio), self._speaker(render)]).sum()
         loss.backward()
         return loss.detach()

@@ -79,8 +79,8 @@ class StepBench:
         settings: VoiceTraining,
         precision: torch.dtype,
     ) -> None:
-        self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights)
-        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+        recordings = [clip.audio for clip in clips]
+        self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights, recordings)
         self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
         self.clips, self.settings = clips, settings
         self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
