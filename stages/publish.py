@@ -38,21 +38,33 @@ def files_of(voice: str) -> dict[str, Path]:
 
 
 def publish(repository: str, files: dict[str, Path]) -> str:
-    """Send files to a repository of the hub, which is made if it is not there, in one commit; return its address."""
+    """Send files to a repository of the hub, which is made if it is not there, in one commit; return its address.
+
+    Raises VoicepackError if the hub cannot be reached, or refuses.
+    """
     os.environ["HF_HUB_OFFLINE"] = "0"
+    import httpx
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    api = HfApi()
-    api.create_repo(repository, exist_ok=True)
     operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(path)) for name, path in files.items()]
-    return str(api.create_commit(repository, operations, commit_message="Voice pack and card").commit_url)
+    try:
+        api = HfApi()
+        api.create_repo(repository, exist_ok=True)
+        return str(api.create_commit(repository, operations, commit_message="Voice pack and card").commit_url)
+    # The hub's own errors are HTTP errors, its complaints about a repository's name or a token's absence the others.
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise VoicepackError(
+            f"nothing was published at {repository} ({reason}). Check the network and the name, and log in with"
+            " `hf auth login` or HF_TOKEN."
+        ) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.publish", description=__doc__)
     parser.add_argument("voice", metavar="NAME")
     parser.add_argument("repository", metavar="OWNER/REPOSITORY")
-    parser.add_argument("--send", action="store_true", help="do it; after `huggingface-cli login`, or with HF_TOKEN")
+    parser.add_argument("--send", action="store_true", help="do it; after `hf auth login`, or with HF_TOKEN")
     options = parser.parse_args(arguments)
     try:
         files = files_of(options.voice)

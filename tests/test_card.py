@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from imports import ROOT
 
 from stages import places, publish
 from voicepack.card import voice_card
@@ -95,6 +99,19 @@ def test_it_sends_what_it_showed(
     assert "Sent: hub/ann/me" in capsys.readouterr().out
     assert Hub.sent["README.md"] == "content of me.md"
     assert sorted(Hub.sent) == ["README.md", "me.npz", "me.pt", "me.safetensors", "samples/me_1.wav"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "reason"), [("ann/me", "Connection refused"), ("no/such/name", "Repo id must be in the form")]
+)
+def test_a_hub_that_is_away_or_refuses_is_one_line(project: Path, repository: str, reason: str) -> None:
+    environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "nobody's", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.publish", "me", repository, "--send"]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"publish: nothing was published at {repository} (")
+    assert reason in line
 
 
 @pytest.mark.parametrize("field", ["speaker_name", "licence", "consent"])
