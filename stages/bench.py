@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +25,9 @@ from voicepack.constants import SAMPLE_RATE
 from voicepack.device import resolve_precision
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, write_json, written_whole
+from voicepack.files import read_tensors, write_json
 from voicepack.kokoro import Kokoro
+from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
@@ -54,9 +54,7 @@ def main(names: Sequence[str]) -> None:
         print(f"\n{rows}\n")
         known = json.loads(places.BENCH.read_text()) if places.BENCH.exists() else {}
         write_json(places.BENCH, known | figures | {"cores": float(len(os.sched_getaffinity(0)))})
-        page = replace_table(_PAGE.read_text(), name, rows)
-        with written_whole(_PAGE) as temporary:
-            temporary.write_text(page)
+        put_table(_PAGE, name, rows)
 
 
 def speaking() -> tuple[dict[str, float], str]:
@@ -78,7 +76,7 @@ def speaking() -> tuple[dict[str, float], str]:
         ("speaking, seconds per second of speech", f"{factor:.2f}"),
         ("enrolment from 30 s of recordings, s", f"{enrol:.2f}"),
     ]
-    return {"real_time_factor": factor.median, "enrol_s": enrol.median}, markdown(("", "median (range)"), rows)
+    return {"real_time_factor": factor.median, "enrol_s": enrol.median}, markdown_table(("", "median (range)"), rows)
 
 
 def training_step() -> tuple[dict[str, float], str]:
@@ -124,7 +122,7 @@ def training_step() -> tuple[dict[str, float], str]:
         rows.append((f"the same for a clip of {mean_seconds(alone):.1f} s", f"{faster:.1f}"))
     rows.append(("precision of the project's step", str(precision).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
-    return figures, markdown(("", "median (range)"), rows)
+    return figures, markdown_table(("", "median (range)"), rows)
 
 
 def mean_seconds(clips: Sequence[AlignedClip]) -> float:
@@ -149,22 +147,7 @@ def stage_by_stage() -> tuple[dict[str, float], str]:
     rows.append(("all", f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['peak_gb']:.1f}"))
     rows.append(("training steps on a clip of 30 s", f"{longest.seconds:.0f}", f"{longest.gigabytes:.1f}"))
     rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", ""))
-    return figures, markdown(("stage", "seconds", "peak memory, GB"), rows)
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines: list[Sequence[str]] = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def replace_table(page: str, name: str, rows: str) -> str:
-    """Put a table between its two marks in a Markdown page. Raises VoicepackError if the page has none."""
-    pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
-    replaced, count = re.subn(pattern, lambda marks: f"{marks[1]}{rows}\n{marks[2]}", page, flags=re.DOTALL)
-    if count != 1:
-        raise VoicepackError(f"{_PAGE}: no place marked '<!-- {name} -->', or no end of it. Restore the page.")
-    return replaced
+    return figures, markdown_table(("stage", "seconds", "peak memory, GB"), rows)
 
 
 if __name__ == "__main__":

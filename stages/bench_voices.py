@@ -1,7 +1,8 @@
 """What DVC itself costs as voices grow in number: python -m stages.bench_voices 1 10 100, or make bench-voices.
 
 Not a stage: times are never the same twice. Nothing is computed but what DVC computes: on a copy of the project whose
-outputs are stand-ins (stages/many_voices.py). metrics/voices.tsv has one row per number of voices, the latest.
+outputs are stand-ins (stages/many_voices.py). metrics/voices.tsv has one row per number of voices, the latest;
+docs/many-voices.md shows them.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from stages.add_voice import add_voice
 from stages.many_voices import UP_TO_DATE, build, dvc, output, write_recordings
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table, write_table
+from voicepack.markdown import markdown_table, put_table
 from voicepack.speed.process import measure
 from voicepack.speed.timing import Spread, interleaved
 
 _NEW = "new"
+_PAGE = Path("docs/many-voices.md")
 _WORKS = {
     "repro": "`dvc repro`, nothing to do",
     "status": "`dvc status`",
@@ -39,7 +42,9 @@ def main() -> None:
     for count in arguments.voices:
         with tempfile.TemporaryDirectory() as folder:
             keep(bench(Path(folder), count, arguments.rounds))
-    print(markdown(read_table(places.BENCH_VOICES)))
+    table = markdown(read_table(places.BENCH_VOICES))
+    print(table)
+    put_table(_PAGE, "voices", table)
 
 
 def bench(folder: Path, count: int, rounds: int) -> dict[str, float]:
@@ -100,14 +105,14 @@ def keep(row: dict[str, float]) -> None:
 
 def markdown(rows: list[dict[str, str]]) -> str:
     """Return the table as Markdown: seconds, their extremes, the processor's seconds, and memory."""
-    lines = [f"| voices | stages | dvc.lock | {' | '.join(_WORKS.values())} |", "|---" * (len(_WORKS) + 3) + "|"]
+    lines = []
     for row in rows:
         cells = [row["voices"], row["stages"], f"{float(row['dvc_lock_bytes']) / 1e6:.2f} MB"]
         for name in _WORKS:
             seconds = Spread(*(float(row[f"{name}_s{suffix}"]) for suffix in ("", "_low", "_high")))
             cells.append(f"{seconds:.1f} s, CPU {float(row[f'{name}_cpu_s']):.1f} s, {float(row[f'{name}_gb']):.2f} GB")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return markdown_table(("voices", "stages", "dvc.lock", *_WORKS.values()), lines)
 
 
 def _children_seconds() -> float:

@@ -8,6 +8,7 @@ import sys
 from stages import places
 from stages.hearing import nearest_stock
 from voicepack.files import read_table
+from voicepack.markdown import markdown_table
 from voicepack.measures import MEASURES
 from voicepack.renders import FLOOR, NEW, REAL
 
@@ -46,7 +47,7 @@ def all_voices() -> str:
     """Return a table of all evaluated voices in Markdown: each measure with its interval, in brackets the floor's."""
     columns = ("likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
     titles = [measure.title for measure in MEASURES if measure.name in columns]
-    lines = [f"| voice | normalised likeness | {' | '.join(titles)} |", "|---" * (len(columns) + 2) + "|"]
+    lines = []
     for path in sorted((places.METRICS / "scores").glob("*.tsv")):
         metrics = json.loads((places.METRICS / f"{path.stem}.json").read_text())
         scores = {(row["measure"], row["voice"]): row for row in read_table(path)}
@@ -55,8 +56,8 @@ def all_voices() -> str:
             new, floor = scores[name, NEW], scores[name, FLOOR]
             low, high = float(new["low"]), float(new["high"])
             cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}] ({float(floor['value']):.3f})")
-        lines.append(f"| {path.stem} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append([path.stem, *cells])
+    return markdown_table(("voice", "normalised likeness", *titles), lines)
 
 
 if __name__ == "__main__":

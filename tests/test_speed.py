@@ -6,7 +6,6 @@ import time
 import pytest
 import torch
 
-from stages.bench import markdown, replace_table
 from voicepack.errors import VoicepackError
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.process import measure
@@ -58,13 +57,3 @@ def test_memory_of_a_command_and_its_children() -> None:
 def test_a_failing_command_is_named_with_its_last_words() -> None:
     with pytest.raises(VoicepackError, match=r"exit.* failed: no luck"):
         measure([sys.executable, "-c", "import sys; sys.exit('no luck')"])
-
-
-def test_a_table_goes_between_its_marks() -> None:
-    page = "before\n<!-- step -->\nold\n<!-- end of step -->\nafter\n"
-    table = markdown(("a", "b"), [("1", r"\2")])
-    written = replace_table(page, "step", table)
-    assert written == "before\n<!-- step -->\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n<!-- end of step -->\nafter\n"
-    assert replace_table(written, "step", table) == written
-    with pytest.raises(VoicepackError, match="stages"):
-        replace_table(page, "stages", table)

@@ -1,0 +1,51 @@
+"""The table of what each choice is worth, and the pages that such tables stand in."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import ablation
+from voicepack.errors import VoicepackError
+from voicepack.markdown import markdown_table, put_table
+
+
+def metrics(likeness: float) -> dict[str, float]:
+    return {"likeness_normalised": likeness, "wer": 0.02, "dnsmos": 3.2, "f0_mean_ratio": 1.05, "rate_ratio": 1.0}
+
+
+def test_a_choice_is_an_experiment_of_the_real_graph() -> None:
+    assert ablation.command("no speaker loss", ["lj", "ann"]) == [
+        "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss", "-S", "train.losses.speaker=0",
+        "evaluate@lj", "evaluate@ann",
+    ]  # fmt: skip
+
+
+def test_choices_are_compared_voice_by_voice() -> None:
+    rows = ablation.table(
+        {
+            "as in params.yaml": {"ann": metrics(0.4), "ben": metrics(0.6)},
+            "no prior": {"ann": metrics(0.3), "ben": metrics(0.4)},
+        }
+    ).splitlines()
+    assert len(rows) == 4
+    assert rows[2] == "| as in params.yaml | 0.500 |  | 0.400 | 0.600 | 0.020 | 3.200 | 1.050 | 1.000 |"
+    assert rows[3].startswith("| no prior | 0.350 | -0.150 [-0.200, -0.100] | 0.300 | 0.400 |")
+
+
+def test_without_voices_or_results_it_is_one_line() -> None:
+    with pytest.raises(VoicepackError, match="use `queue NAME"):
+        ablation.main(["table"])
+    with pytest.raises(VoicepackError, match="no experiment is done"):
+        ablation.read(["nobody"])
+
+
+def test_a_table_goes_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- step -->\nold\n<!-- end of step -->\nafter\n")
+    table = markdown_table(("a", "b"), [("1", r"\2")])
+    for _ in range(2):
+        put_table(page, "step", table)
+        text = page.read_text()
+        assert text == "before\n<!-- step -->\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n<!-- end of step -->\nafter\n"
+    with pytest.raises(VoicepackError, match=r"page\.md: no place marked '<!-- stages -->'"):
+        put_table(page, "stages", table)
