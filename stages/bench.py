@@ -143,11 +143,13 @@ def stage_by_stage() -> tuple[dict[str, float], str]:
         "longest_clip_gb": longest.gigabytes,
         "noop_s": Spread.of(idle).median,
     }
-    rows = [(stage, f"{usage.seconds:.0f}", f"{usage.gigabytes:.1f}") for stage, usage in usages.items()]
-    rows.append(("all", f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['peak_gb']:.1f}"))
-    rows.append(("training steps on a clip of 30 s", f"{longest.seconds:.0f}", f"{longest.gigabytes:.1f}"))
-    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", ""))
-    return figures, markdown_table(("stage", "seconds", "peak memory, GB"), rows)
+    rows = [
+        (name, f"{usage.seconds:.0f}", f"{usage.processor_seconds / usage.seconds:.1f}", f"{usage.gigabytes:.1f}")
+        for name, usage in {**usages, "training steps on a clip of 30 s": longest}.items()
+    ]
+    rows.insert(len(usages), ("all", f"{figures['prepare_to_evaluate_s']:.0f}", "", f"{figures['peak_gb']:.1f}"))
+    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", "", ""))
+    return figures, markdown_table(("stage", "seconds", "cores busy", "peak memory, GB"), rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ docs/many-voices.md shows them.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import sys
 import tempfile
@@ -82,7 +81,7 @@ def bench(folder: Path, count: int, rounds: int) -> dict[str, float]:
 
 
 class Runs:
-    """Runs of a command: the processor's seconds, which hardly depend on what else the machine does, and memory."""
+    """Runs of a command: the processor's seconds and memory."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.command = command
@@ -91,9 +90,9 @@ class Runs:
 
     def once(self) -> None:
         """Run the command and note what it took."""
-        before = _children_seconds()
-        self.gigabytes.append(measure(self.command).gigabytes)
-        self.cpu.append(_children_seconds() - before)
+        usage = measure(self.command)
+        self.gigabytes.append(usage.gigabytes)
+        self.cpu.append(usage.processor_seconds)
 
 
 def keep(row: dict[str, float]) -> None:
@@ -113,11 +112,6 @@ def markdown(rows: list[dict[str, str]]) -> str:
             cells.append(f"{seconds:.1f} s, CPU {float(row[f'{name}_cpu_s']):.1f} s, {float(row[f'{name}_gb']):.2f} GB")
         lines.append(cells)
     return markdown_table(("voices", "stages", "dvc.lock", *_WORKS.values()), lines)
-
-
-def _children_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

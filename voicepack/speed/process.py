@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import threading
 import time
@@ -21,11 +22,12 @@ class Usage:
 
     seconds: float
     gigabytes: float  # at the most
+    processor_seconds: float  # of all its processes; hardly depends on what else the machine does
 
 
 def measure(command: Sequence[str]) -> Usage:
     """Run a command to its end, with all its processes watched. Raises VoicepackError if it fails."""
-    start = time.monotonic()
+    start, before = time.monotonic(), _children_seconds()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         watch = _Watch(process.pid)
         watch.start()
@@ -34,7 +36,12 @@ def measure(command: Sequence[str]) -> Usage:
         watch.stop()
     if process.returncode:
         raise VoicepackError(f"{' '.join(command)} failed: {(errors.strip().splitlines() or ['no message'])[-1]}")
-    return Usage(seconds, watch.most / 1e9)
+    return Usage(seconds, watch.most / 1e9, _children_seconds() - before)
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class _Watch(threading.Thread):
