@@ -9,6 +9,8 @@ The voices are evaluated as any other: `reference@NAME` is shared, because no ch
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,25 +18,24 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from dvc.exceptions import DvcException
+import dvc.api
+import yaml
 from dvc.repo import Repo
 
-from voicepack.confidence import interval
 from voicepack.errors import VoicepackError
 from voicepack.markdown import markdown_table, put_table
 
 CHOICES: dict[str, dict[str, Any]] = {
     "as in params.yaml": {},
-    "another seed": {"train.seed": 1},
+    "seed 1": {"train.seed": 1},
     "no speaker loss": {"train.losses.speaker": 0},
     "no own prosody": {"train.own_prosody_every": 0},
     "no timbre loss": {"train.losses.timbre": 0},
     "no frame-wise mel loss": {"train.losses.mel": 0},
     "no mel statistics": {"train.losses.mel_statistics": 0},
     "no prior": {"train.losses.prior": 0},
-    "half the steps": {"train.steps": 40},
-    "twice the steps": {"train.steps": 160},
+    "40 steps": {"train.steps": 40},
+    "160 steps": {"train.steps": 160},
     "flat rows": {"expand.rows": "flat"},
 }
 _MEASURES = ("wer", "dnsmos", "f0_mean_ratio", "rate_ratio")
@@ -55,10 +56,10 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def command(choice: str, voices: Sequence[str]) -> list[str]:
-    """Return the command that puts a choice into DVC's queue."""
+    """Return the command that puts a choice into DVC's queue, in place of an earlier one on the same commit."""
     settings = [part for name, value in CHOICES[choice].items() for part in ("-S", f"{name}={value}")]
     targets = [f"evaluate@{voice}" for voice in voices]
-    return ["dvc", "exp", "run", "--queue", "--name", experiment(choice), *settings, *targets]
+    return ["dvc", "exp", "run", "--queue", "--force", "--name", experiment(choice), *settings, *targets]
 
 
 def experiment(choice: str) -> str:
@@ -67,45 +68,55 @@ def experiment(choice: str) -> str:
 
 
 def read(voices: Sequence[str]) -> dict[str, dict[str, Mapping[str, float]]]:
-    """Return the metrics of each voice by choice, of the experiments that are done.
+    """Return the metrics of each voice by choice, of the experiments on this commit that are done.
 
-    Raises VoicepackError if that of params.yaml itself is not among them.
+    Raises VoicepackError if that of params.yaml itself is not among them, or one was done without a voice.
     """
     found: dict[str, dict[str, Mapping[str, float]]] = {}
     with Repo() as repo:
-        for choice in CHOICES:
-            name = experiment(choice)
-            try:
-                files = repo.metrics.show(revs=[name])[name]["data"]
-                found[choice] = {voice: files[f"metrics/{voice}.json"]["data"] for voice in voices}
-            except (DvcException, KeyError):
-                continue
+        done = dict(next(iter(repo.experiments.ls().values()), []))
+    for choice in CHOICES:
+        if revision := done.get(experiment(choice)):
+            lock = yaml.safe_load(dvc.api.read("dvc.lock", rev=revision))["stages"]
+            for voice in voices:
+                check(lock, choice, voice)
+            found[choice] = {voice: json.loads(dvc.api.read(f"metrics/{voice}.json", rev=revision)) for voice in voices}
     if next(iter(CHOICES)) not in found:
-        raise VoicepackError(
-            "no experiment is done. Run `python -m stages.ablation queue NAME…` and `dvc queue start`."
-        )
+        raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
     return found
+
+
+def check(lock: Mapping[str, Any], choice: str, voice: str) -> None:
+    """Raise VoicepackError unless a voice was made with a choice, by the dvc.lock of its experiment."""
+    for name, wanted in CHOICES[choice].items():
+        section = name.split(".")[0]
+        value: Any = lock.get(f"{section}@{voice}", {}).get("params", {}).get("params.yaml", {})
+        for key in name.split("."):
+            value = value.get(key, {})
+        if value != wanted:
+            raise VoicepackError(f"'{choice}' was not made for voice {voice}. Queue it for all voices of the table.")
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Return the choices in Markdown: likeness, how it differs from params.yaml's, voice by voice, and quality.
 
-    The interval is over voices: other voices, other mean.
+    Raises VoicepackError for a voice whose likeness has no scale.
     """
     baseline = next(iter(found.values()))
-    header = ("", "normalised likeness", "change [95 %]", *baseline, *_MEASURES)
+    header = ("", "normalised likeness", "change, least and most", *baseline, *_MEASURES)
     rows = []
     for choice, metrics in found.items():
+        if without := [voice for voice, values in metrics.items() if "likeness_normalised" not in values]:
+            raise VoicepackError(f"{without[0]}: the judge has no scale for this voice. Leave it out.")
         likeness = {voice: values["likeness_normalised"] for voice, values in metrics.items()}
-        changes = np.array([[likeness[voice] - baseline[voice]["likeness_normalised"]] for voice in likeness])
-        change = interval(changes, np.ones(len(changes)))
+        changes = [value - baseline[voice]["likeness_normalised"] for voice, value in likeness.items()]
         rows.append(
             (
                 choice,
                 f"{fmean(likeness.values()):.3f}",
-                f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]" if changes.any() else "",
+                f"{fmean(changes):+.3f} ({min(changes):+.3f} to {max(changes):+.3f})" if any(changes) else "",
                 *(f"{value:.3f}" for value in likeness.values()),
-                *(f"{fmean(values[name] for values in metrics.values()):.3f}" for name in _MEASURES),
+                *(f"{fmean(values.get(name, math.nan) for values in metrics.values()):.3f}" for name in _MEASURES),
             )
         )
     return markdown_table(header, rows)

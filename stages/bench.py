@@ -113,13 +113,14 @@ def training_step() -> tuple[dict[str, float], str]:
         ("times faster than the plain loop", f"{faster:.1f}"),
         ("clips", f"{len(clips)}, {mean_seconds(clips):.1f} s on average"),
     ]
-    longer = sorted((each.phonemes for each in fixed_sentences()), key=len)
-    for name, phonemes in {"longer": longer[-3], "long": longer[-1]}.items():
+    by_length = sorted((each.phonemes for each in fixed_sentences()), key=len)
+    for name, phonemes in {"longer": by_length[-3], "longest": by_length[-1]}.items():
         alone = [spoken_clip(kokoro, phonemes, voice)]
-        found = times(alone)
-        faster = ratio(found.plain, found.step)
-        figures[f"train_step_speedup_{name}"] = faster.median
-        rows.append((f"the same for a clip of {mean_seconds(alone):.1f} s", f"{faster:.1f}"))
+        of_one = times(alone)
+        figures[f"train_step_speedup_{name}"] = ratio(of_one.plain, of_one.step).median
+        rows.append(
+            (f"times faster for a clip of {mean_seconds(alone):.1f} s", f"{ratio(of_one.plain, of_one.step):.1f}")
+        )
     rows.append(("precision of the project's step", str(precision).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
     return figures, markdown_table(("", "median (range)"), rows)
@@ -133,19 +134,19 @@ def mean_seconds(clips: Sequence[AlignedClip]) -> float:
 def stage_by_stage() -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
     usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", _VOICE]) for stage in _MADE}
-    longest = measure([sys.executable, "-m", "stages.longest_step"])
+    on_longest = measure([sys.executable, "-m", "stages.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{_VOICE}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
     figures |= {
         "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
         "peak_gb": max(usage.gigabytes for usage in usages.values()),
         "train_gb": usages["train"].gigabytes,
-        "longest_clip_gb": longest.gigabytes,
+        "longest_clip_gb": on_longest.gigabytes,
         "noop_s": Spread.of(idle).median,
     }
     rows = [
         (name, f"{usage.seconds:.0f}", f"{usage.processor_seconds / usage.seconds:.1f}", f"{usage.gigabytes:.1f}")
-        for name, usage in {**usages, "training steps on a clip of 30 s": longest}.items()
+        for name, usage in {**usages, "training steps on a clip of 30 s": on_longest}.items()
     ]
     rows.insert(len(usages), ("all", f"{figures['prepare_to_evaluate_s']:.0f}", "", f"{figures['peak_gb']:.1f}"))
     rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", "", ""))

@@ -26,7 +26,7 @@ from voicepack.voice_losses import VoiceLosses, weighted
 from voicepack.voices import VoiceSpace
 
 _STEPS = 3
-_SLOWLY = 0.77  # then it lasts 30 s, which is as long as a clip may be
+_SPEED = 0.77  # then it lasts 30 s, which is as long as a clip may be
 
 
 def main() -> None:
@@ -37,17 +37,22 @@ def main() -> None:
     kokoro = Kokoro(places.KOKORO, precision=resolve_precision(settings.precision, torch.device("cpu")))
     longest_first = sorted((each.phonemes for each in fixed_sentences()), key=len, reverse=True)
     phonemes = " ".join(longest_first)[:MAX_PHONEMES]
-    audio = kokoro.render(phonemes, speaker, speed=_SLOWLY)
+    audio = kokoro.render(phonemes, speaker, speed=_SPEED)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "longest.wav")
         write_audio(file, audio)
-        clip = align(kokoro, Clip("longest", "", phonemes, file, len(audio), SAMPLE_RATE / 2, 60.0), voice)
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), [clip.audio])
+        spoken = Clip(
+            "longest", "", phonemes, file, samples=len(audio), bandwidth=SAMPLE_RATE / 2, signal_to_noise=60.0
+        )
+        clip = align(kokoro, spoken, voice)
+    recordings = [clip.audio] if settings.losses.speaker else None
+    losses = VoiceLosses(kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
     voice.requires_grad_()
     generator = torch.Generator().manual_seed(0)
+    clips, seconds = [clip] * settings.prosody_clips, settings.window_seconds
     for step in range(_STEPS):
-        clips = [clip] * settings.prosody_clips
-        weighted(losses.of_step(voice, clips, settings.window_seconds, generator, step), settings.losses).backward()
+        values = losses.of_step(voice, clips, seconds, generator, step, own_prosody=settings.own_prosody(step))
+        weighted(values, settings.losses).backward()
     print(f"{len(audio) / SAMPLE_RATE:.1f}")
 
 

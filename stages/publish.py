@@ -51,8 +51,8 @@ def publish(repository: str, files: dict[str, Path]) -> str:
         api = HfApi()
         api.create_repo(repository, exist_ok=True)
         return str(api.create_commit(repository, operations, commit_message="Voice pack and card").commit_url)
-    # The hub's own errors are HTTP errors, its complaints about a repository's name or a token's absence the others.
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    # The hub's own errors are HTTP errors; a broken upload, a bad name or a missing token are the others.
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise VoicepackError(
             f"nothing was published at {repository} ({reason}). Check the network and the name, and log in with"

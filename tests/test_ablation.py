@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from imports import ROOT
 
 from stages import ablation
 from voicepack.errors import VoicepackError
@@ -13,11 +15,29 @@ def metrics(likeness: float) -> dict[str, float]:
     return {"likeness_normalised": likeness, "wer": 0.02, "dnsmos": 3.2, "f0_mean_ratio": 1.05, "rate_ratio": 1.0}
 
 
-def test_a_choice_is_an_experiment_of_the_real_graph() -> None:
+def test_a_choice_is_an_experiment() -> None:
     assert ablation.command("no speaker loss", ["lj", "ann"]) == [
-        "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss", "-S", "train.losses.speaker=0",
+        "dvc", "exp", "run", "--queue", "--force", "--name", "ablation-no-speaker-loss", "-S", "train.losses.speaker=0",
         "evaluate@lj", "evaluate@ann",
     ]  # fmt: skip
+
+
+def test_every_choice_is_a_knob_of_params() -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for settings in ablation.CHOICES.values():
+        for name in settings:
+            value = params
+            for key in name.split("."):
+                assert key in value, name
+                value = value[key]
+
+
+def test_a_voice_that_a_choice_was_not_made_for_is_one_line() -> None:
+    lock = {"train@ann": {"params": {"params.yaml": {"train": {"losses": {"prior": 0}}}}}}
+    ablation.check(lock, "no prior", "ann")
+    for choice, voice in (("no prior", "ben"), ("no timbre loss", "ann")):
+        with pytest.raises(VoicepackError, match=f"'{choice}' was not made for voice {voice}"):
+            ablation.check(lock, choice, voice)
 
 
 def test_choices_are_compared_voice_by_voice() -> None:
@@ -29,7 +49,7 @@ def test_choices_are_compared_voice_by_voice() -> None:
     ).splitlines()
     assert len(rows) == 4
     assert rows[2] == "| as in params.yaml | 0.500 |  | 0.400 | 0.600 | 0.020 | 3.200 | 1.050 | 1.000 |"
-    assert rows[3].startswith("| no prior | 0.350 | -0.150 [-0.200, -0.100] | 0.300 | 0.400 |")
+    assert rows[3].startswith("| no prior | 0.350 | -0.150 (-0.200 to -0.100) | 0.300 | 0.400 |")
 
 
 def test_without_voices_or_results_it_is_one_line() -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips
 from voicepack.constants import FRAME_SAMPLES, HALVES
-from voicepack.device import resolve_precision
+from voicepack.device import resolve_device, resolve_precision
+from voicepack.errors import VoicepackError
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
@@ -54,6 +55,12 @@ def test_the_processor_decides_what_it_computes_in_unless_told(
     assert resolve_precision("auto", torch.device("cpu")) == expected
     assert resolve_precision("float32", torch.device("cpu")) == torch.float32
     assert resolve_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(VoicepackError, match="train.device is 'cuda', but PyTorch finds no such device"):
+        resolve_device("cuda")
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -167,6 +174,7 @@ def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: Sim
     assert sum(losses[-2:]) < 0.95 * sum(losses[:2])
     weights = vars(WEIGHTS)
     for _, values in history:
+        assert set(values) == {*weights, "loss"} - {"speaker"}
         assert sum(weights[name] * values.get(name, 0) for name in weights) == pytest.approx(values["loss"], rel=1e-4)
     # It starts at the voice it was told to, whatever the projection said.
     with torch.no_grad():

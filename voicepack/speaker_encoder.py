@@ -1,4 +1,4 @@
-"""Speaker encoders that judge likeness: pretrained networks that training does not hear with.
+"""Speaker encoders that judge likeness: pretrained networks, and by default one that training does not hear with.
 
 A voice that was optimised for an encoder satisfies it without sounding alike, and the number would stop meaning
 anything; `embed` therefore carries no gradient. CAM++, which the speaker loss uses, can judge voices that were trained
@@ -22,7 +22,7 @@ from voicepack.errors import VoicepackError
 from voicepack.hub import fetch
 
 _ENCODER_RATE = 16_000
-_SHORTEST = 0.35  # seconds that WavLM's x-vector head needs, and CAM++ for more than a few frames
+_SHORTEST = 0.35  # seconds that WavLM's x-vector head needs; less tells CAM++ nothing either
 
 
 class SpeakerEncoder(Protocol):

@@ -68,16 +68,17 @@ class VoiceLosses:
         """Compare `voice` `[1, 256]` with clips: the prosody of all, the sound of the first for `seconds`.
 
         It speaks with the clip's F0 and energy or, with `own_prosody`, with those that it predicts. Then what hears the
-        speaker shapes both halves of the vector; the frame-wise mel loss, which would want the recording's melody back,
-        is noted but has no gradient.
+        speaker hears him at the voice's own pitch, and has a gradient to both halves of the vector: by energy and by
+        what the decoder makes of F0, not by the pitch of its sine source, which Kokoro computes without one. The
+        frame-wise mel loss, which would want the recording's melody back, is noted but has no gradient.
         """
-        spoken = [self._predict(voice, clip) for clip in clips]
-        prosody = [self._compare_prosody(own, clip) for own, clip in zip(spoken, clips, strict=True)]
+        predicted = [self._predict(voice, clip) for clip in clips]
+        prosody = [self._compare_prosody(own, clip) for own, clip in zip(predicted, clips, strict=True)]
         values = {name: torch.stack([each[name] for each in prosody]).mean() for name in prosody[0]}
-        heard = clips[0]
+        target = clips[0]
         if own_prosody:
-            heard = replace(heard, f0=spoken[0].f0, energy=spoken[0].energy)
-        values |= self.decoder(voice, window(heard, seconds, generator), seed)
+            target = replace(target, f0=predicted[0].f0, energy=predicted[0].energy)
+        values |= self.decoder(voice, window(target, seconds, generator), seed)
         if own_prosody:
             values["mel"] = values["mel"].detach()
         return values | {"prior": self.prior(voice)}
@@ -100,12 +101,12 @@ class VoiceLosses:
     def _predict(self, voice: Tensor, clip: AlignedClip) -> Prosody:
         return self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
 
-    def _compare_prosody(self, own: Prosody, clip: AlignedClip) -> dict[str, Tensor]:
+    def _compare_prosody(self, predicted: Prosody, clip: AlignedClip) -> dict[str, Tensor]:
         return {
-            "f0": self.f0(own.f0, clip.f0),
-            "f0_statistics": self.f0_statistics(own.f0, clip.f0),
-            "energy": self.energy(own.energy, clip.energy),
-            "duration": self.duration(own.durations, clip.frames, clip.text.phonemes),
+            "f0": self.f0(predicted.f0, clip.f0),
+            "f0_statistics": self.f0_statistics(predicted.f0, clip.f0),
+            "energy": self.energy(predicted.energy, clip.energy),
+            "duration": self.duration(predicted.durations, clip.frames, clip.text.phonemes),
         }
 
     def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
@@ -114,15 +115,18 @@ class VoiceLosses:
 
 
 def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> AlignedClip:
-    """Cut a random stretch of whole phonemes of about `seconds` out of a clip, for the decoder alone."""
+    """Cut a random stretch of `seconds` out of a clip, for the decoder alone: whole frames, the outer phonemes cut."""
     length = int(seconds * SAMPLE_RATE / FRAME_SAMPLES)
     ends = clip.frames.cumsum(0)
     total = int(ends[-1])
     if total <= length:
         return clip
     start = int(torch.randint(total - length + 1, (), generator=generator))
-    frames = ends.clamp(start, start + length).diff(prepend=torch.tensor([start], device=ends.device))
-    hops, samples = slice(2 * start, 2 * (start + length)), slice(600 * start, 600 * (start + length))
+    frames = ends.clamp(start, end).diff(prepend=torch.tensor([start], device=ends.device))
+    hops, samples = (
+        slice(2 * start, 2 * (start + length)),
+        slice(FRAME_SAMPLES * start, FRAME_SAMPLES * (start + length)),
+    )
     return AlignedClip(
         clip.name, clip.text, frames, clip.f0[:, hops], clip.energy[:, hops], clip.audio[samples], clip.bandwidth
     )

@@ -30,7 +30,7 @@ _FACTS = {
     "judge of likeness": "judge of likeness",
 }
 _CODE = ("made by", "weights_sha256", "data_sha256", "pack_md5")
-_CURVES = ("mel", "mel_statistics", "f0", "f0_statistics", "energy", "duration")
+_CURVES = ("mel", "mel_statistics", "timbre", "speaker", "f0", "f0_statistics", "energy", "duration")
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,8 @@ def _training(report: VoiceReport) -> str:
     """Draw the losses, each as a running mean of ten steps: every step hears another clip."""
     series = {}
     for name in _CURVES:
+        if name not in report.training[0]:  # the speaker loss can be left out
+            continue
         values = torch.tensor([float(row[name]) for row in report.training])
         window = max(1, min(10, len(values)))
         smooth = values.unfold(0, window, 1).mean(1).tolist()

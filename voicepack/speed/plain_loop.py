@@ -24,8 +24,8 @@ from voicepack.timbre import TimbreLoss
 class PlainLoop:
     """Steps through `KModel.forward_with_tokens` without its `no_grad`."""
 
-    def __init__(self, folder: Path, recordings: Sequence[Tensor]) -> None:
-        """Load the weights of the `weights` stage; `recordings` `[samples]` are the speaker's."""
+    def __init__(self, folder: Path, recordings: Sequence[Tensor] | None) -> None:
+        """Load the weights of the `weights` stage; the speaker loss only with `recordings` `[samples]` of him."""
         self.model: Any = load_model(folder)
         for module in self.model.get_submodule("decoder").modules():
             if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
@@ -33,7 +33,7 @@ class PlainLoop:
         self.model.requires_grad_(False)
         self._forward = KModel.forward_with_tokens.__wrapped__
         self._mel, self._mel_statistics = MelLoss(), MelStatisticsLoss()
-        self._timbre, self._speaker = TimbreLoss(), SpeakerLoss(recordings)
+        self._timbre, self._speaker = TimbreLoss(), SpeakerLoss(recordings) if recordings else None
 
     def step(self, voice: Tensor, clip: AlignedClip) -> Tensor:
         """Compare `voice` `[1, 256]`, in which the gradient ends, with a clip; return the loss."""
@@ -42,6 +42,7 @@ class PlainLoop:
         length = min(len(render), len(clip.audio))
         spectra = render[:length], clip.audio[:length], clip.bandwidth
         losses = [self._mel(*spectra), self._mel_statistics(*spectra)]
-        loss = torch.stack([*losses, self._timbre(render, clip.audio), self._speaker(render)]).sum()
+        losses += [self._timbre(render, clip.audio), *([self._speaker(render)] if self._speaker else [])]
+        loss = torch.stack(losses).sum()
         loss.backward()
         return loss.detach()

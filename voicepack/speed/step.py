@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,44 +80,46 @@ class StepBench:
         settings: VoiceTraining,
         precision: torch.dtype,
     ) -> None:
-        recordings = [clip.audio for clip in clips]
+        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
         self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights, recordings)
         self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
-        self.clips, self.settings = clips, settings
+        self.clips, self.settings, self.taken = clips, settings, 0
         self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
 
     def measure(self, rates: Rates, rounds: int) -> StepTimes:
-        """Time `rounds` epochs of both loops, in turn."""
+        """Time `rounds` epochs of both loops, in turn; of the project's so many that its kinds of steps are even."""
         parts: dict[str, list[float]] = {part: [] for part in PARTS}
+        count = len(self.clips)
+        steps = math.lcm(count, max(1, self.settings.own_prosody_every))
 
         def epoch() -> None:
             self.kokoro.seconds = dict.fromkeys(PARTS, 0.0)
             start = time.perf_counter()
-            for number in range(len(self.clips)):
-                self.step(number)
+            for _ in range(steps):
+                self.step()
             whole = time.perf_counter() - start
             # Every text once per run: training keeps it, so it is timed beside the step.
             self.kokoro.seconds["loss"] = whole - sum(self.kokoro.seconds.values())
-            for clip in self.clips:
+            for clip in [*self.clips] * (steps // count):
                 self.kokoro.encode_text(clip.text.phonemes)
             for part in PARTS:
-                parts[part].append(self.kokoro.seconds[part] / len(self.clips))
+                parts[part].append(self.kokoro.seconds[part] / steps)
 
         seconds = interleaved({"step": epoch, "plain": self._plain_epoch}, rounds)
         with Roofline(rates) as needed:
-            for number in range(len(self.clips)):
-                self.step(number)
-        count = len(self.clips)
+            for _ in range(steps):
+                self.step()
         return StepTimes(
-            step=[each / count for each in seconds["step"]],
+            step=[each / steps for each in seconds["step"]],
             plain=[each / count for each in seconds["plain"]],
             parts={part: values[1:] for part, values in parts.items()},
-            floor=needed.seconds / count,
-            fused_floor=needed.operations / rates.operations / count,
+            floor=needed.seconds / steps,
+            fused_floor=needed.operations / rates.operations / steps,
         )
 
-    def step(self, number: int) -> None:
-        """Take the project's step, but for the optimiser's, which is a thousandth of it."""
+    def step(self) -> None:
+        """Take the project's next step, but for the optimiser's, which is a thousandth of it."""
+        number, self.taken = self.taken, self.taken + 1
         generator = torch.Generator().manual_seed(number)
         chosen = [self.clips[(number + later) % len(self.clips)] for later in range(self.settings.prosody_clips)]
         own, seconds = self.settings.own_prosody(number), self.settings.window_seconds
