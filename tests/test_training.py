@@ -59,7 +59,7 @@ def test_the_processor_decides_what_it_computes_in_unless_told(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(VoicepackError, match="train.device is 'cuda', but PyTorch finds no such device"):
+    with pytest.raises(VoicepackError, match=r"train\.device is 'cuda', but PyTorch finds no such device"):
         resolve_device("cuda")
 
 

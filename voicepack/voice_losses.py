@@ -122,11 +122,9 @@ def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> Ali
     if total <= length:
         return clip
     start = int(torch.randint(total - length + 1, (), generator=generator))
+    end = start + length
     frames = ends.clamp(start, end).diff(prepend=torch.tensor([start], device=ends.device))
-    hops, samples = (
-        slice(2 * start, 2 * (start + length)),
-        slice(FRAME_SAMPLES * start, FRAME_SAMPLES * (start + length)),
-    )
+    hops, samples = slice(2 * start, 2 * end), slice(FRAME_SAMPLES * start, FRAME_SAMPLES * end)
     return AlignedClip(
         clip.name, clip.text, frames, clip.f0[:, hops], clip.energy[:, hops], clip.audio[samples], clip.bandwidth
     )
