@@ -1,4 +1,4 @@
-"""The projection trained for one voice: a mel loss and its companions, through frozen Kokoro."""
+"""The projection trained for one voice: losses of sound and prosody, through frozen Kokoro."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def main() -> None:
             history.append({"step": step, **values})
             stage.run.log_metrics(values, step)
 
-        inputs = repr((settings, sha256(places.styles(stage.voice)), sha256(places.PRIOR)))
+        files = (places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES)
+        inputs = repr((settings, device, kokoro.precision, *map(sha256, files)))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
         projection = train_voice(losses, aligned, styles["mean"], projection, start, settings, report, checkpoints)
         with torch.no_grad():
