@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from stages import places
 from stages.stage import running
-from voicepack.alignment import align
+from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.device import Device, Precision, resolve_device, resolve_precision
 from voicepack.files import read_tensors, sha256, write_table, write_tensors
 from voicepack.kokoro import Kokoro
-from voicepack.projection import load_projection
+from voicepack.projection import Projection, load_projection
 from voicepack.rows import RowCurve, base_vector
 from voicepack.training import VoiceTraining, choose_start, train_voice
 from voicepack.voice_losses import VoiceLosses
@@ -34,40 +35,60 @@ class TrainSettings(VoiceTraining):
 def main() -> None:
     with running("train", TrainSettings) as stage:
         settings = stage.settings
-        packs, _ = read_tensors(places.STOCK_VOICES)
-        styles, _ = read_tensors(places.styles(stage.voice))
-        device = resolve_device(settings.device)
-        kokoro = Kokoro(places.KOKORO, device, resolve_precision(settings.precision, device))
-        projection = load_projection(places.PRIOR)
-        clips = choose_clips(read_clips(places.clips(stage.voice), "train"), settings.max_seconds, settings.seed)
-
-        candidates = [projection(styles["mean"][None])[0].detach()]
-        candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
-        candidates.append(styles["voice"])
-        voices = torch.stack(candidates).to(kokoro.device)
-        aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
-        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-        space, rows = VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values())
-        losses = VoiceLosses(kokoro, space, rows, recordings)
-        start = choose_start(losses, aligned, voices, settings.losses)
-
+        material = read_material(stage.voice, settings)
         history: list[dict[str, Any]] = []
 
         def report(step: int, values: Mapping[str, float]) -> None:
             history.append({"step": step, **values})
             stage.run.log_metrics(values, step)
 
+        kokoro = material.losses.kokoro
         files = (places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES)
-        inputs = repr((settings, device, kokoro.precision, *map(sha256, files)))
+        inputs = repr((settings, kokoro.device, kokoro.precision, *map(sha256, files)))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
-        projection = train_voice(losses, aligned, styles["mean"], projection, start, settings, report, checkpoints)
+        projection = train_voice(
+            material.losses, material.clips, material.style, material.projection, material.start, settings, report,
+            checkpoints,
+        )  # fmt: skip
         with torch.no_grad():
-            voice = projection(styles["mean"][None])[0]
+            voice = projection(material.style[None])[0]
         write_tensors(places.projection(stage.voice), {**projection.state_dict(), "voice": voice})
         write_table(places.METRICS / "training" / f"{stage.voice}.tsv", history)
 
 
-def nearest_stock(style: torch.Tensor) -> list[str]:
+@dataclass(frozen=True)
+class Material:
+    """What a voice is trained from."""
+
+    losses: VoiceLosses
+    clips: list[AlignedClip]
+    style: Tensor  # [256], the mean of the clips'
+    projection: Projection
+    start: Tensor  # [256], the voice vector to start from
+
+
+def read_material(voice: str, settings: TrainSettings) -> Material:
+    """Read what training needs of a voice, align its clips and choose where to start."""
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    styles, _ = read_tensors(places.styles(voice))
+    device = resolve_device(settings.device)
+    kokoro = Kokoro(places.KOKORO, device, resolve_precision(settings.precision, device))
+    projection = load_projection(places.PRIOR)
+    clips = choose_clips(read_clips(places.clips(voice), "train"), settings.max_seconds, settings.seed)
+
+    candidates = [projection(styles["mean"][None])[0].detach()]
+    candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
+    candidates.append(styles["voice"])
+    voices = torch.stack(candidates).to(kokoro.device)
+    aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
+    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+    space, rows = VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values())
+    losses = VoiceLosses(kokoro, space, rows, recordings)
+    start = choose_start(losses, aligned, voices, settings.losses)
+    return Material(losses, aligned, styles["mean"], projection, start)
+
+
+def nearest_stock(style: Tensor) -> list[str]:
     """Return the stock voices in the order in which their renderings' styles are near to `style` `[256]`."""
     pairs, about = read_tensors(places.PAIRS)
     every = (pairs["stock_styles"] - style).div(pairs["stock_styles"].std(0)).norm(dim=1)
