@@ -1,10 +1,13 @@
 """Add a voice: python -m stages.add_voice NAME DATA
 
-Its section goes to params.yaml, its pack to the registry in dvc.yaml (`artifacts`), by which others ask for it.
+Its section goes to params.yaml, its pack to the registry in dvc.yaml (`artifacts`), by which others ask for it. Where
+the recordings are of several speakers, `--speaker NAME` says whose voice it is, and `--every-speaker` adds a voice of
+each, called NAME_SPEAKER.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -12,12 +15,12 @@ from pathlib import Path
 from stages import places
 from stages.edit_settings import edit_settings
 from stages.settings import PARAMS_FILE
-from voicepack.dataset import METADATA_FILE
+from voicepack.dataset import METADATA_FILE, read_metadata
 from voicepack.errors import VoicepackError
 
 
-def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
-    """Add the voice, or point it to other data; return whether anything changed.
+def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = "") -> bool:
+    """Add the voice, or point it to other data or another `speaker` there; return whether anything changed.
 
     Raises VoicepackError for a name that DVC cannot use or a folder without a dataset.
     """
@@ -31,7 +34,8 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
     # `--queue` work in a copy of the project that lies elsewhere.
     data, project = data.resolve(), file.resolve().parent
     path = str(data.relative_to(project) if data.is_relative_to(project) else data)
-    if not edit_settings({f"voices.{name}.data": path}, file):
+    section = {f"voices.{name}.data": path} | ({f"voices.{name}.speaker": speaker} if speaker else {})
+    if not edit_settings(section, file):
         return False
     # DVC allows an artifact fewer letters than a stage.
     artifact = f"artifacts.{name.lower().replace('_', '-').strip('-')}"
@@ -44,9 +48,28 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE) -> bool:
     return True
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Add a voice to params.yaml and dvc.yaml.")
+    parser.add_argument("name", help="letters, digits, '_' and '-'")
+    parser.add_argument("data", type=Path, help="a folder with train/metadata.jsonl and the recordings")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--speaker", default="", help="whose voice, where metadata.jsonl names several")
+    whose.add_argument("--every-speaker", action="store_true", help="a voice of each of them, called NAME_SPEAKER")
+    arguments = parser.parse_args()
+    voices = {arguments.name: arguments.speaker}
+    if arguments.every_speaker:
+        speakers = sorted({entry.speaker for entry in read_metadata(arguments.data / "train")} - {""})
+        if not speakers:
+            raise VoicepackError(f"{arguments.data}: metadata.jsonl names no speaker. Leave out --every-speaker.")
+        voices = {f"{arguments.name}_{speaker}": speaker for speaker in speakers}
+    added = [name for name, speaker in voices.items() if add_voice(name, arguments.data, speaker=speaker)]
+    if added:
+        names = ", ".join(f"voices.{name}" for name in added)
+        print(f"params.yaml: {names} added. State there who spoke, the licence and the consent.")
+
+
 if __name__ == "__main__":
     try:
-        if add_voice(sys.argv[1], Path(sys.argv[2])):
-            print(f"params.yaml: voices.{sys.argv[1]} added. State there who spoke, the licence and the consent.")
+        main()
     except VoicepackError as error:
         sys.exit(f"add_voice: {error}")
