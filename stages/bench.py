@@ -1,13 +1,14 @@
-"""How fast a voice is made and speaks on this machine: make bench, or python -m stages.bench speaking | step | stages.
+"""How fast a voice is made and speaks on this machine: make bench, or python -m stages.bench with the parts' names.
 
 Not a stage: times are never the same twice.
 
 Measured on the demo voice, with the machine to itself. Writes metrics/bench.json, which the report shows, and the
-tables of docs/performance.md.
+tables of docs/performance.md. With `--voice NAME` it measures another voice and only prints.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -15,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from stages import places
 from stages.settings import load_settings
-from stages.train import TrainSettings
+from stages.train import TrainSettings, read_material
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
@@ -26,44 +28,52 @@ from voicepack.device import resolve_precision
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_json
+from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
+from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.operations import best_rates
+from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
+from voicepack.speed.race import Unseen, timed_training
 from voicepack.speed.step import PARTS, StepBench, StepTimes, spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
 
-_VOICE = "demo"
+_DEMO = "demo"
 _ROUNDS = 3
 _ENROLL_SECONDS = 30.0
 _MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
 _PAGE = Path("docs/performance.md")
 
 
-def main(names: Sequence[str]) -> None:
-    """Measure the named parts, or all, and keep what was measured of the others."""
-    benches = {"speaking": speaking, "step": training_step, "stages": stage_by_stage}
-    if unknown := set(names) - set(benches):
+def main() -> None:
+    benches = {"speaking": speaking, "step": training_step, "training": training, "stages": stage_by_stage}
+    parser = argparse.ArgumentParser(description="How fast a voice is made and speaks on this machine.")
+    parser.add_argument("parts", nargs="*", help=", ".join(benches))
+    parser.add_argument("--voice", default=_DEMO, help="of params.yaml, already made")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(benches):
         raise VoicepackError(f"no part '{unknown.pop()}'. Known: {', '.join(benches)}.")
-    for name in names or benches:
+    for name in arguments.parts or benches:
         print(f"{name} …", flush=True)
-        figures, rows = benches[name]()
-        print(f"\n{rows}\n")
-        known = json.loads(places.BENCH.read_text()) if places.BENCH.exists() else {}
-        write_json(places.BENCH, known | figures | {"cores": float(len(os.sched_getaffinity(0)))})
-        put_table(_PAGE, name, rows)
+        figures, rows = benches[name](arguments.voice)
+        print(f"\n{rows}\n", flush=True)
+        if arguments.voice == _DEMO:
+            known = json.loads(places.BENCH.read_text()) if places.BENCH.exists() else {}
+            write_json(places.BENCH, known | figures | {"cores": float(len(os.sched_getaffinity(0)))})
+            put_table(_PAGE, name, rows)
 
 
-def speaking() -> tuple[dict[str, float], str]:
+def speaking(voice: str) -> tuple[dict[str, float], str]:
     """Measure speech by a pack, over sentences of all lengths, and enrolment, all networks loaded."""
-    kokoro, pack = Kokoro(places.KOKORO), load_pack(places.pack(_VOICE))
+    kokoro, pack = Kokoro(places.KOKORO), load_pack(places.pack(voice))
     phonemes = [each.phonemes for each in fixed_sentences(5)]
     spoken = sum(len(kokoro.render(each, pack)) for each in phonemes) / SAMPLE_RATE
     enroller = Enroller.load(places.MODELS)
-    clips = [each.audio for each in choose_clips(read_clips(places.clips(_VOICE), "train"), _ENROLL_SECONDS, seed=0)]
+    clips = [each.audio for each in choose_clips(read_clips(places.clips(voice), "train"), _ENROLL_SECONDS, seed=0)]
     seconds = interleaved(
         {
             "speak": lambda: [kokoro.render(each, pack) for each in phonemes],
@@ -79,19 +89,19 @@ def speaking() -> tuple[dict[str, float], str]:
     return {"real_time_factor": factor.median, "enrol_s": enrol.median}, markdown_table(("", "median (range)"), rows)
 
 
-def training_step() -> tuple[dict[str, float], str]:
+def training_step(voice: str) -> tuple[dict[str, float], str]:
     """Measure a training step, its parts, the plain loop's step and the floor; and how both grow with the clip."""
     settings = load_settings("train", TrainSettings)
     packs, _ = read_tensors(places.STOCK_VOICES)
-    chosen = choose_clips(read_clips(places.clips(_VOICE), "train"), 20.0, settings.seed)
-    kokoro, voice = Kokoro(places.KOKORO), base_vector(next(iter(packs.values())))[None]
+    chosen = choose_clips(read_clips(places.clips(voice), "train"), 20.0, settings.seed)
+    kokoro, speaker = Kokoro(places.KOKORO), base_vector(next(iter(packs.values())))[None]
     precision = resolve_precision(settings.precision, torch.device("cpu"))
     rates = best_rates(torch.device("cpu"), precision)
 
     def times(clips: Sequence[AlignedClip]) -> StepTimes:
         return StepBench(places.KOKORO, packs, clips, settings, precision).measure(rates, _ROUNDS)
 
-    clips = [align(kokoro, clip, voice) for clip in chosen]
+    clips = [align(kokoro, clip, speaker) for clip in chosen]
     found = times(clips)
     faster = ratio(found.plain, found.step)
     figures = {
@@ -115,7 +125,7 @@ def training_step() -> tuple[dict[str, float], str]:
     ]
     by_length = sorted((each.phonemes for each in fixed_sentences()), key=len)
     for name, phonemes in {"longer": by_length[-3], "longest": by_length[-1]}.items():
-        alone = [spoken_clip(kokoro, phonemes, voice)]
+        alone = [spoken_clip(kokoro, phonemes, speaker)]
         of_one = times(alone)
         figures[f"train_step_speedup_{name}"] = ratio(of_one.plain, of_one.step).median
         rows.append(
@@ -126,16 +136,39 @@ def training_step() -> tuple[dict[str, float], str]:
     return figures, markdown_table(("", "median (range)"), rows)
 
 
+def training(voice: str) -> tuple[dict[str, float], str]:
+    """Train by the project's steps and by as many of the plain loop's, then compare with recordings new to both."""
+    settings = load_settings("train", TrainSettings)
+    material = read_material(voice, settings)
+    losses, clips = material.losses, material.clips
+    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+    plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
+    judge = load_speaker_encoder(read_tensors(places.STOCK_SPEAKERS)[1]["judge"])
+    reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
+    unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
+
+    def row(name: str, trained: Tensor, seconds: str) -> tuple[str, ...]:
+        found = Unseen.of(losses, trained, unseen, judge, reference)
+        return name, seconds, *(f"{value:.3f}" for value in vars(found).values())
+
+    rows, took = [row("start", material.start, "")], {}
+    for name, each in {"project": losses, "plain loop": plain}.items():
+        trained, took[name] = timed_training(each, clips, material.style, material.projection, material.start, settings)
+        rows.append(row(name, trained, f"{took[name]:.0f}"))
+    header = (f"{settings.steps} steps", "seconds", *(field.replace("_", " ") for field in Unseen.__annotations__))
+    return {"training_speedup": took["plain loop"] / took["project"]}, markdown_table(header, rows)
+
+
 def mean_seconds(clips: Sequence[AlignedClip]) -> float:
     """Return how long clips are on average."""
     return sum(len(clip.audio) for clip in clips) / SAMPLE_RATE / len(clips)
 
 
-def stage_by_stage() -> tuple[dict[str, float], str]:
+def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
-    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", _VOICE]) for stage in _MADE}
+    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in _MADE}
     on_longest = measure([sys.executable, "-m", "stages.longest_step"])
-    idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{_VOICE}"])}, _ROUNDS)["noop"]
+    idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
     figures |= {
         "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
@@ -155,6 +188,6 @@ def stage_by_stage() -> tuple[dict[str, float], str]:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        main()
     except VoicepackError as error:
         sys.exit(f"bench: {error}")

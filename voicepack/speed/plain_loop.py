@@ -19,6 +19,7 @@ from voicepack.kokoro import load_model
 from voicepack.losses import MelLoss, MelStatisticsLoss
 from voicepack.speaker_loss import SpeakerLoss
 from voicepack.timbre import TimbreLoss
+from voicepack.voice_losses import VoiceLosses
 
 
 class PlainLoop:
@@ -35,14 +36,29 @@ class PlainLoop:
         self._mel, self._mel_statistics = MelLoss(), MelStatisticsLoss()
         self._timbre, self._speaker = TimbreLoss(), SpeakerLoss(recordings) if recordings else None
 
-    def step(self, voice: Tensor, clip: AlignedClip) -> Tensor:
-        """Compare `voice` `[1, 256]`, in which the gradient ends, with a clip; return the loss."""
+    def losses(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
+        """Compare what `voice` `[1, 256]` makes of a clip's text with the clip, by name."""
         known = [self.model.vocab[phoneme] for phoneme in clip.text.phonemes if phoneme in self.model.vocab]
         render, _ = self._forward(self.model, torch.tensor([[0, *known, 0]]), voice)
         length = min(len(render), len(clip.audio))
         spectra = render[:length], clip.audio[:length], clip.bandwidth
-        losses = [self._mel(*spectra), self._mel_statistics(*spectra)]
-        losses += [self._timbre(render, clip.audio), *([self._speaker(render)] if self._speaker else [])]
-        loss = torch.stack(losses).sum()
-        loss.backward()
-        return loss.detach()
+        values = {"mel": self._mel(*spectra), "mel_statistics": self._mel_statistics(*spectra)}
+        values["timbre"] = self._timbre(render, clip.audio)
+        return values | ({"speaker": self._speaker(render)} if self._speaker else {})
+
+    def step(self, voice: Tensor, clip: AlignedClip) -> None:
+        """Take the gradient of all losses in `voice` `[1, 256]`."""
+        torch.stack(list(self.losses(voice, clip).values())).sum().backward()
+
+
+class PlainLosses(VoiceLosses):
+    """The losses of the plain loop, for the project's own training to step by."""
+
+    def __init__(self, losses: VoiceLosses, loop: PlainLoop) -> None:
+        """Take over what is not the loop's: where stock voices live, and how a vector becomes a pack's row."""
+        vars(self).update(vars(losses))
+        self.loop = loop
+
+    def of_step(self, voice: Tensor, clips: Sequence[AlignedClip], *_: Any, **__: Any) -> dict[str, Tensor]:
+        """Compare `voice` `[1, 256]` with the first clip, whole."""
+        return self.loop.losses(self._row(voice, clips[0]), clips[0]) | {"prior": self.prior(voice)}
