@@ -5,11 +5,23 @@ import time
 
 import pytest
 import torch
+from conftest import MODELS
+from torch import Tensor
 
+from voicepack.alignment import AlignedClip
+from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError
+from voicepack.kokoro import Kokoro
+from voicepack.rows import RowCurve, base_vector
+from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.operations import Rates, Roofline
+from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
+from voicepack.speed.step import spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
+from voicepack.speed.unseen import Unseen
+from voicepack.voice_losses import VoiceLosses
+from voicepack.voices import VoiceSpace
 
 
 def test_works_take_turns_and_the_first_round_does_not_count() -> None:
@@ -57,3 +69,42 @@ def test_memory_of_a_command_and_its_children() -> None:
 def test_a_failing_command_is_named_with_its_last_words() -> None:
     with pytest.raises(VoicepackError, match=r"exit.* failed: no luck"):
         measure([sys.executable, "-c", "import sys; sys.exit('no luck')"])
+
+
+@pytest.fixture(scope="module")
+def compared(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> tuple[VoiceLosses, AlignedClip, Tensor, Tensor]:
+    """What a stock voice says as if it were a recording, and the vectors of that voice and of another."""
+    speaker, other = (base_vector(stock_packs[name]) for name in ("am_michael", "af_heart"))
+    clip = spoken_clip(kokoro, "ðə kˈæt sˈæt bI ðə dˈɔɹ, ænd hi wˈɔʧt ðə ɹˈAn.", speaker[None])
+    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), RowCurve.fit(stock_packs.values()), [clip.audio])
+    return losses, clip, speaker, other
+
+
+@pytest.mark.slow
+def test_the_plain_loop_has_a_gradient_in_both_halves(
+    compared: tuple[VoiceLosses, AlignedClip, Tensor, Tensor],
+) -> None:
+    losses, clip, speaker, other = compared
+    plain = PlainLosses(losses, PlainLoop(MODELS / "kokoro", [clip.audio]))
+    own = plain.of_step(speaker[None], [clip])
+    voice = other[None].clone().requires_grad_()
+    others = plain.of_step(voice, [clip])
+    assert set(own) == {"mel", "mel_statistics", "timbre", "speaker", "prior"}
+    for name in ("mel_statistics", "timbre", "speaker"):
+        assert float(own[name]) < others[name].item(), name
+    torch.stack(list(others.values())).sum().backward()
+    assert voice.grad is not None
+    assert all(0 < float(voice.grad[:, half].norm()) < float("inf") for half in HALVES)
+
+
+@pytest.mark.slow
+def test_the_true_voice_is_nearest_to_a_recording_it_has_not_heard(
+    compared: tuple[VoiceLosses, AlignedClip, Tensor, Tensor],
+) -> None:
+    losses, clip, speaker, other = compared
+    judge = load_speaker_encoder("resemblyzer")
+    reference = judge.embed(clip.audio)
+    own, others = (Unseen.of(losses, voice, [clip], judge, reference) for voice in (speaker, other))
+    assert own.likeness > others.likeness
+    for name in ("mel_statistics", "timbre", "speaker"):
+        assert getattr(own, name) < getattr(others, name), name

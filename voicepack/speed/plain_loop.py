@@ -30,7 +30,9 @@ class PlainLoop:
         self.model: Any = load_model(folder)
         for module in self.model.get_submodule("decoder").modules():
             if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
-                nn.utils.weight_norm(module)
+                normed: Any = nn.utils.weight_norm(module)
+                # A few channels are zero. Without a direction for their length of 0 they are not a number.
+                normed.weight_v.data.masked_fill_(normed.weight_g == 0, 1.0)
         self.model.requires_grad_(False)
         self._forward = KModel.forward_with_tokens.__wrapped__
         self._mel, self._mel_statistics = MelLoss(), MelStatisticsLoss()
