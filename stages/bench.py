@@ -12,18 +12,15 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from stages import places
+from stages.bench_training import training
 from stages.settings import load_settings
-from stages.train import TrainSettings, read_material
+from stages.train import TrainSettings
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
@@ -31,20 +28,15 @@ from voicepack.device import resolve_precision
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_json
-from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
-from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.operations import best_rates
-from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
 from voicepack.speed.step import PARTS, StepBench, StepTimes, spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
-from voicepack.speed.unseen import Unseen
-from voicepack.training import train_voice
 
 _DEMO = "demo"
 _ROUNDS = 3
@@ -138,36 +130,6 @@ def training_step(voice: str) -> tuple[dict[str, float], str]:
     rows.append(("precision of the project's step", str(precision).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
     return figures, markdown_table(("", "median (range)"), rows)
-
-
-def training(voice: str) -> tuple[dict[str, float], str]:
-    """Train by the project's steps and by as many of the plain loop's, then compare with recordings new to both."""
-    settings = load_settings("train", TrainSettings)
-    material = read_material(voice, settings)
-    losses, clips = material.losses, material.clips
-    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-    plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
-    judge = load_speaker_encoder(read_tensors(places.STOCK_SPEAKERS)[1]["judge"])
-    reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
-    unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
-
-    def row(name: str, trained: Tensor, seconds: str) -> tuple[str, ...]:
-        found = Unseen.of(losses, trained, unseen, judge, reference)
-        return name, seconds, *(f"{value:.3f}" for value in vars(found).values())
-
-    rows, took = [row("start", material.start, "")], {}
-    for name, each in {"project": losses, "plain loop": plain}.items():
-        with tempfile.TemporaryDirectory() as scratch:
-            projection = deepcopy(material.projection)
-            began = time.perf_counter()
-            trained = train_voice(
-                each, clips, material.style, projection, material.start, settings, lambda *_: None, Path(scratch)
-            )
-            took[name] = time.perf_counter() - began
-        with torch.no_grad():
-            rows.append(row(name, trained(material.style[None])[0], f"{took[name]:.0f}"))
-    header = (f"{settings.steps} steps", "seconds", *(field.replace("_", " ") for field in Unseen.__annotations__))
-    return {"training_speedup": took["plain loop"] / took["project"]}, markdown_table(header, rows)
 
 
 def mean_seconds(clips: Sequence[AlignedClip]) -> float:

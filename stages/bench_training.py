@@ -1,0 +1,59 @@
+"""What the project's steps are worth against the plain loop's: the part `training` of stages/bench.py."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stages import places
+from stages.settings import load_settings
+from stages.train import TrainSettings, read_material
+from voicepack.alignment import align
+from voicepack.clips import read_clips
+from voicepack.files import read_tensors
+from voicepack.floor_and_ceiling import reference_embedding
+from voicepack.markdown import markdown_table
+from voicepack.speaker_encoder import load_speaker_encoder
+from voicepack.speed.plain_loop import PlainLoop, PlainLosses
+from voicepack.speed.unseen import Unseen
+from voicepack.training import train_voice
+from voicepack.voice_losses import VoiceLosses
+
+
+def training(voice: str) -> tuple[dict[str, float], str]:
+    """Train by the plain loop and by the project's steps, as many and fewer; compare on recordings new to both."""
+    settings = load_settings("train", TrainSettings)
+    material = read_material(voice, settings)
+    losses, clips, style = material.losses, material.clips, material.style
+    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+    plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
+    judge = load_speaker_encoder(read_tensors(places.STOCK_SPEAKERS)[1]["judge"])
+    reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
+    unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
+
+    def trained(by: VoiceLosses, steps: int) -> tuple[Tensor, float]:
+        with tempfile.TemporaryDirectory() as scratch:
+            began, projection = time.perf_counter(), deepcopy(material.projection)
+            shorter = replace(settings, steps=steps)
+            made = train_voice(by, clips, style, projection, material.start, shorter, lambda *_: None, Path(scratch))
+            seconds = time.perf_counter() - began
+        with torch.no_grad():
+            return made(style[None])[0], seconds
+
+    def row(name: str, vector: Tensor, *cells: str) -> tuple[str, ...]:
+        found = Unseen.of(losses, vector, unseen, judge, reference)
+        return name, *cells, *(f"{value:.3f}" for value in vars(found).values())
+
+    rows, took = [row("start", material.start, "0", "0")], {}
+    runs = {"plain loop": (plain, 1)} | {f"project, {share}": (losses, share) for share in (1, 2, 4)}
+    for name, (by, share) in runs.items():
+        vector, took[name] = trained(by, settings.steps // share)
+        rows.append(row(name.split(",")[0], vector, f"{settings.steps // share}", f"{took[name]:.0f}"))
+    header = ("", "steps", "seconds", *(name.replace("_", " ") for name in Unseen.__annotations__))
+    return {"training_speedup": took["plain loop"] / took["project, 1"]}, markdown_table(header, rows)
