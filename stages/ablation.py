@@ -37,6 +37,11 @@ CHOICES: dict[str, dict[str, Any]] = {
     "40 steps": {"train.steps": 40},
     "160 steps": {"train.steps": 160},
     "flat rows": {"expand.rows": "flat"},
+    # How much to record: what the voice is read from and trained on, of the same recordings.
+    "one clip": {"train.max_seconds": 1, "extract.max_style_samples": 1},
+    "15 s": {"train.max_seconds": 15, "extract.max_style_samples": 2},
+    "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
+    "120 s": {"train.max_seconds": 120},
 }
 _MEASURES = ("wer", "dnsmos", "f0_mean_ratio", "rate_ratio")
 _PAGE = Path("docs/ablation.md")
