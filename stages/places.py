@@ -25,6 +25,11 @@ BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a st
 BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
 
 
+def code(stage: str) -> Path:
+    """Return the file that names the code behind a stage of the voices."""
+    return Path("data/code") / f"{stage}.md5"
+
+
 def clips(voice: str) -> Path:
     """Return the folder of a voice's prepared clips."""
     return Path("data/clips") / voice

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import places
 from stages.add_voice import add_voice
 from stages.bench_voices import markdown
 from stages.many_voices import UP_TO_DATE, build, output, write_recordings
@@ -47,6 +48,14 @@ def test_settings_of_a_voice_make_its_stages_stale_and_no_other_voices(project: 
 def test_a_setting_of_a_stage_makes_it_stale_for_all_voices(project: Path, params: Path) -> None:
     params.write_text(params.read_text().replace("  lr: 0.1 ", "  lr: 0.2 "))
     assert _stale(project) == {f"train@{voice}" for voice in VOICES}
+
+
+def test_changed_code_of_a_stage_makes_it_stale_for_all_voices(project: Path) -> None:
+    file = project / places.code("train")
+    text = file.read_text()
+    file.write_text("changed\n")
+    assert _stale(project) == {"code", *(f"train@{voice}" for voice in VOICES)}
+    file.write_text(text)
 
 
 def test_a_new_voice_needs_its_own_stages_only(project: Path, params: Path) -> None:

@@ -1,0 +1,30 @@
+"""Which files of this project a module imports, directly or through others. DVC must know, and does not look."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGES = ("voicepack", "stages")
+
+
+def imported_files(module: str, root: Path = Path()) -> set[str]:
+    """Return the project files behind a module, itself included, as paths relative to the root, like `module`."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse((root / name).read_text())):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for imported in names:
+                path = imported.replace(".", "/") + ".py"
+                if imported.split(".")[0] in PACKAGES and (root / path).exists():
+                    waiting.append(path)
+    return found
