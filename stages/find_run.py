@@ -1,11 +1,13 @@
-"""Find the MLflow run behind a stage as dvc.lock has it: python -m stages.find_run train@demo
+"""Find the MLflow run behind a stage: python -m stages.find_run train@me [REVISION]
 
 The inputs of a stage, as dvc.lock records them, lead to the run that was executed with the same inputs, wherever the
-outputs came from since.
+outputs came from since. REVISION is a commit, a branch, a tag or the name of an experiment of DVC; without it, dvc.lock
+is taken as it lies here.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from stages.recorders import EXPERIMENT
@@ -13,15 +15,15 @@ from stages.tracking import locked_inputs_md5, tracking_uri
 from voicepack.errors import VoicepackError
 
 
-def find_run(address: str) -> str:
-    """Return the id of the newest MLflow run with the inputs that dvc.lock has for a stage.
+def find_run(address: str, revision: str = "") -> str:
+    """Return the id of the newest MLflow run with the inputs that dvc.lock of a revision has for a stage.
 
     Raises VoicepackError if dvc.lock does not have the stage, or no run has its inputs.
     """
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri())
-    inputs = locked_inputs_md5(address)
+    inputs = locked_inputs_md5(address, revision)
     runs = mlflow.search_runs(
         experiment_names=[EXPERIMENT],
         filter_string=f"tags.`dvc.stage` = '{address}' and tags.`dvc.inputs_md5` = '{inputs}'",
@@ -34,7 +36,11 @@ def find_run(address: str) -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.find_run", description=__doc__)
+    parser.add_argument("stage", metavar="STAGE", help="such as train@me")
+    parser.add_argument("revision", metavar="REVISION", nargs="?", default="")
+    options = parser.parse_args()
     try:
-        print(find_run(sys.argv[1]))
+        print(find_run(options.stage, options.revision))
     except VoicepackError as error:
         sys.exit(f"find_run: {error}")

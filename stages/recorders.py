@@ -93,7 +93,8 @@ class MlflowRecorder:
             call(*arguments, **options)
         except (MlflowException, RequestException, OSError) as error:
             self._lost = True
-            reason = str(error).strip().splitlines()[0][:200]
+            # Of a request that failed, what it comes down to stands at the end.
+            reason = str(error).strip().splitlines()[0].rpartition("Caused by ")[2][:200]
             print(
                 f"tracking: MLflow at {self._uri} failed ({reason}). The stage goes on without it; its metrics are in"
                 " metrics/.",

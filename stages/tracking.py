@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.recorders import MlflowRecorder, Recorder, TensorBoardRecorder, TrackingSettings, WandbRecorder
 from stages.settings import load_settings
 from voicepack.errors import VoicepackError
@@ -90,15 +88,37 @@ def inputs_md5(dependencies: Mapping[str, str], parameters: Mapping[str, Any]) -
     return hashlib.md5(canonical.encode()).hexdigest()
 
 
-def locked_inputs_md5(address: str) -> str:
-    """Hash the inputs of a stage as dvc.lock records them. Raises VoicepackError if it is not there."""
-    lock = yaml.safe_load(Path("dvc.lock").read_text()) if Path("dvc.lock").exists() else {"stages": {}}
-    if address not in lock["stages"]:
-        raise VoicepackError(f"dvc.lock: no stage '{address}'. Run it: dvc repro {address}")
-    stage = lock["stages"][address]
+def locked_inputs_md5(address: str, revision: str = "") -> str:
+    """Hash the inputs of a stage as dvc.lock records them, here or in a commit, tag, branch or experiment of DVC.
+
+    Raises VoicepackError if it is not there.
+    """
+    # By DVC's reader: PyYAML's takes 1e-05, as DVC writes 0.00001, for a string.
+    from dvc.utils.serialize import parse_yaml
+
+    stages = parse_yaml(_lock(revision), "dvc.lock").get("stages", {})
+    if address not in stages:
+        where = f"dvc.lock of {revision}" if revision else "dvc.lock"
+        raise VoicepackError(f"{where}: no stage '{address}'. Run it: dvc repro {address}")
+    stage = stages[address]
     dependencies = {each["path"]: each["md5"] for each in stage.get("deps", [])}
     parameters = {name: value for file in stage.get("params", {}).values() for name, value in file.items()}
     return inputs_md5(dependencies, parameters)
+
+
+def _lock(revision: str) -> str:
+    """Return dvc.lock as it lies here, or as a revision has it; nothing where there is none."""
+    if not revision:
+        return Path("dvc.lock").read_text() if Path("dvc.lock").exists() else ""
+    from dvc.repo import Repo
+    from dvc.scm import RevError, resolve_rev
+
+    try:
+        with Repo() as repo:
+            commit = resolve_rev(repo.scm, revision)  # knows the names of experiments too
+    except RevError:
+        raise VoicepackError(f"'{revision}' is no commit, branch, tag or experiment. See dvc exp list --all.") from None
+    return git("show", f"{commit}:./dvc.lock")
 
 
 def _tags(name: str) -> dict[str, str]:

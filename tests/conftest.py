@@ -1,11 +1,13 @@
 """What several tests share: the real Kokoro and the stock packs, where the `weights` stage has put them."""
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any test imports a library that would ask the hub
 
 import pytest
+import quick_project as quick
 from torch import Tensor
 
 from voicepack.files import read_tensors
@@ -38,3 +40,16 @@ def kokoro() -> Kokoro:
 @pytest.fixture(scope="session")
 def stock_packs() -> dict[str, Tensor]:
     return read_tensors(_present(MODELS / "stock_voices.safetensors"))[0]
+
+
+@pytest.fixture(scope="session")
+def _quick_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quick") / "project"
+    quick.build(folder)
+    return folder
+
+
+@pytest.fixture
+def quick_project(_quick_template: Path, tmp_path: Path) -> Path:
+    """A project of its own with the whole graph, whose stages compute nothing; all is done and committed."""
+    return Path(shutil.copytree(_quick_template, tmp_path / "project", symlinks=True))

@@ -69,14 +69,19 @@ def test_a_package_that_is_missing_is_named(module: str, make: object, monkeypat
         make()
 
 
-def test_a_server_that_is_away_is_said_once_and_ends_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("listening", [False, True], ids=["away", "silent"])
+def test_a_server_that_is_away_or_never_answers_is_said_once_and_ends_nothing(
+    listening: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    report(MlflowRecorder("train@me", f"http://127.0.0.1:{port}", {}), tmp_path)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listening:
+            server.listen()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        report(MlflowRecorder("train@me", address, {}), tmp_path)
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tracking:")]
     assert len(said) == 1
-    assert f"http://127.0.0.1:{port} failed" in said[0]
+    assert f"{address} failed" in said[0]
+    assert ("Read timed out" if listening else "Connection refused") in said[0]
     assert "its metrics are in metrics/" in said[0]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,14 @@ def test_a_stage_leaves_a_run_that_says_what_it_was(project: Path, monkeypatch: 
     assert tags["git.dirty"] == "false"
 
 
+def test_what_the_machine_does_meanwhile_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    with running("work", Settings):
+        time.sleep(2)
+    (run,) = runs(project)
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(run.data.metrics)
+
+
 def test_only_the_first_of_several_processes_leaves_a_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in ("1", "0"):
         monkeypatch.setenv("RANK", number)
@@ -199,6 +208,15 @@ def test_dvc_lock_leads_to_the_run_behind_it(project: Path) -> None:
     assert len(runs(project)) == 2
     with pytest.raises(VoicepackError, match=r"dvc\.lock: no stage 'train@anna'"):
         find_run("train@anna")
+
+
+def test_a_small_number_in_dvc_lock_leads_to_its_run_too(project: Path) -> None:
+    """DVC writes 0.00001 as 1e-05, which PyYAML reads as a string."""
+    (project / "params.yaml").write_text(PARAMS.format(lr="1e-5"))
+    call(project, "dvc", "init", "-q")
+    call(project, "dvc", "repro", "-q")
+    assert "1e-05" in (project / "dvc.lock").read_text()
+    assert [run.info.run_id for run in runs(project)] == [find_run("work")]
 
 
 def test_a_stage_that_ran_elsewhere_is_one_line(project: Path) -> None:

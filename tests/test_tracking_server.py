@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,17 @@ with running("work", Settings) as stage:
     stage.run.log_artifact(Path(f"{stage.voice}.txt"))
 """
 
+GRAPH = """
+stages:
+  work:
+    foreach: [ann, ben]
+    do:
+      cmd: python work.py ${item}
+      deps: [work.py]
+      params: [work]
+      outs: ["${item}.txt"]
+"""
+
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
@@ -51,12 +63,18 @@ def project(tmp_path: Path) -> Path:
     tracking = {"tensorboard": False, "wandb": False, "wandb_project": "voices"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"work": {"lr": 1e-4}, "tracking": tracking}))
     (tmp_path / "work.py").write_text(STAGE)
+    (tmp_path / "dvc.yaml").write_text(GRAPH)
+    author = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for command in (["git", "init", "-q"], ["git", "add", "-A"], ["git", *author, "commit", "-qm", "first"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=tmp_path, check=True)
     return tmp_path
 
 
-def start(project: Path, server: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"MLFLOW_TRACKING_URI": server, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "work.py", *arguments]
+def start(project: Path, server: str, *command: str) -> subprocess.Popen[str]:
+    """Start a command of a project whose runs go to a server."""
+    environment = os.environ | {"MLFLOW_TRACKING_URI": server, "PYTHONPATH": str(ROOT), "DVC_EXP_NAME": "tawny-owl"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=project, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
@@ -65,7 +83,7 @@ def test_concurrent_stages_log_to_one_server(project: Path, database: str) -> No
     from mlflow import MlflowClient
 
     with mlflow_server(project, database) as server:
-        stages = [start(project, server, voice) for voice in ("ann", "ben")]
+        stages = [start(project, server, "dvc", "repro", "--single-item", f"work@{name}") for name in ("ann", "ben")]
         for stage in stages:
             _, said = stage.communicate(timeout=300)
             assert stage.returncode == 0, said
@@ -80,6 +98,12 @@ def test_concurrent_stages_log_to_one_server(project: Path, database: str) -> No
             history = client.get_metric_history(run.info.run_id, "mel")
             assert [each.step for each in history] == list(range(5))
             assert [each.path for each in client.list_artifacts(run.info.run_id)] == [f"{name.split('@')[1]}.txt"]
+            said, _ = start(project, server, "python", "-m", "stages.find_run", name).communicate(timeout=300)
+            assert said.split() == [run.info.run_id]
+            for tag, query in searches().items():
+                found = client.search_runs([experiment.experiment_id], query.format(run.data.tags[tag]))
+                assert run.info.run_id in {each.info.run_id for each in found}, query
+            assert not client.search_runs([experiment.experiment_id], query.format("no such value"))
     assert (project / "artifacts").is_dir()
     assert not (project / "mlflow.db").exists()
 
@@ -87,7 +111,7 @@ def test_concurrent_stages_log_to_one_server(project: Path, database: str) -> No
 def test_a_stage_outlives_the_server(project: Path, database: str) -> None:
     """The server goes away in the middle: the stage ends well, has its result, and says so once."""
     with mlflow_server(project, database) as server:
-        stage = start(project, server, "cleo", "slowly")
+        stage = start(project, server, "python", "work.py", "cleo", "slowly")
         assert stage.stdin is not None
         for _ in range(2):
             stage.stdin.write("\n")
@@ -101,6 +125,13 @@ def test_a_stage_outlives_the_server(project: Path, database: str) -> None:
     assert stage.returncode == 0, said
     assert (project / "cleo.txt").read_text() == "0.6"
     assert said.count("tracking: MLflow at") == 1
+
+
+def searches() -> dict[str, str]:
+    """Return what docs/tracking.md says to write into the search field, by its tag, with a place for the value."""
+    found = re.findall(r"``(tags\.`([^`]+)` = )'[^']*'``", (ROOT / "docs/tracking.md").read_text())
+    assert len(found) == 3
+    return {tag: f"{query}'{{}}'" for query, tag in found}
 
 
 def search(client: object) -> list[object]:

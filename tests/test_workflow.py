@@ -1,7 +1,11 @@
-"""The workflow for users' forks: its check of dvc.lock, run as it stands in the file, on what is committed."""
+"""The workflow for users' forks: its steps run as they stand in the file, on what is committed.
+
+GitHub itself cannot be here: its command `gh` is a script that keeps what it is told to post.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,3 +50,29 @@ def test_a_lock_that_was_left_behind_fails(clone: Path, steps: dict[str, Any]) -
     params = (clone / "params.yaml").read_text()
     (clone / "params.yaml").write_text(params.replace("rows: curve", "rows: flat"))
     assert run(clone, steps["Nothing is left to compute"]).returncode != 0
+
+
+def test_what_changes_is_said_in_a_comment(clone: Path, steps: dict[str, Any], tmp_path: Path) -> None:
+    metrics = clone / "metrics/demo.json"
+    changed = json.loads(metrics.read_text()) | {"likeness": 0.125}
+    metrics.write_text(json.dumps(changed))
+    run(
+        clone,
+        "git -c user.name=a -c user.email=a@b commit -qam changed && git update-ref refs/remotes/origin/base HEAD~1",
+    )
+    gh = tmp_path / "bin/gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\necho "$@" > posted.txt\n')
+    gh.chmod(0o755)
+    script = steps["What changes for the voices"].replace("${{ github.base_ref }}", "base")
+    script = script.replace("${{ github.event.number }}", "7")
+    assert "${{" not in script
+    summary = tmp_path / "summary.md"
+    finished = run(clone, f"export GITHUB_STEP_SUMMARY={summary} PATH={gh.parent}:$PATH\n{script}")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert (clone / "posted.txt").read_text().startswith("pr comment 7 --body-file comment.md")
+    comment = (clone / "comment.md").read_text()
+    assert comment == summary.read_text()
+    (row,) = (line for line in comment.splitlines() if line.startswith("| metrics/demo.json"))
+    assert "| likeness " in row
+    assert "0.125" in row
