@@ -54,8 +54,10 @@ def recordings(project: Path, *folders: str) -> None:
     """Write recordings that no stage of a quick project reads, but `add_voice` wants."""
     for folder in folders:
         (project / folder / "train").mkdir(parents=True)
-        (project / folder / "train/001.wav").write_text(folder)
-        lines = [f'{{"file_name": "001.wav", "text": "Hello.", "speaker": "{name}"}}\n' for name in ("ann", "ben")]
+        lines = []
+        for name in ("ann", "ben"):
+            (project / folder / f"train/{name}.wav").write_text(folder)
+            lines.append(f'{{"file_name": "{name}.wav", "text": "Hello.", "speaker": "{name}"}}\n')
         (project / folder / "train/metadata.jsonl").write_text("".join(lines))
 
 
