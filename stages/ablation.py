@@ -9,8 +9,11 @@ The voices are evaluated as any other: `reference@NAME` is shared, because no ch
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,26 +26,31 @@ import yaml
 from dvc.repo import Repo
 
 from voicepack.errors import VoicepackError
+from voicepack.likeness import normalised_likeness
 from voicepack.markdown import markdown_table, put_table
 
+# Of every row, so that all of them take an evening: half the steps, and one seed of the renders instead of two.
+COMMON: dict[str, Any] = {"train.steps": 40, "evaluate.seeds": [0]}
 CHOICES: dict[str, dict[str, Any]] = {
-    "as in params.yaml": {},
-    "seed 1": {"train.seed": 1},
-    "no speaker loss": {"train.losses.speaker": 0},
-    "no own prosody": {"train.own_prosody_every": 0},
-    "no timbre loss": {"train.losses.timbre": 0},
-    "no frame-wise mel loss": {"train.losses.mel": 0},
-    "no mel statistics": {"train.losses.mel_statistics": 0},
-    "no prior": {"train.losses.prior": 0},
-    "40 steps": {"train.steps": 40},
-    "160 steps": {"train.steps": 160},
-    "flat rows": {"expand.rows": "flat"},
+    "40 steps": {},
+    "80 steps": {"train.steps": 80},
     # How much to record: what the voice is read from and trained on, of the same recordings.
     "one clip": {"train.max_seconds": 1, "extract.max_style_samples": 1},
     "15 s": {"train.max_seconds": 15, "extract.max_style_samples": 2},
     "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
+    "flat rows": {"expand.rows": "flat"},
+    "seed 1": {"train.seed": 1},
+    "no speaker loss": {"train.losses.speaker": 0},
+    "the projection's weights": {"train.network": "mlp", "train.lr": 3e-4},
+    "no own prosody": {"train.own_prosody_every": 0},
+    "prior 0.3": {"train.losses.prior": 0.3},
+    "no prior": {"train.losses.prior": 0},
+    "no timbre loss": {"train.losses.timbre": 0},
+    "no mel statistics": {"train.losses.mel_statistics": 0},
+    "no frame-wise mel loss": {"train.losses.mel": 0},
     "120 s": {"train.max_seconds": 120},
 }
+_EXPANSIONS = {"rows that change with length": "40 steps", "510 equal rows": "flat rows"}
 _MEASURES = ("wer", "dnsmos", "f0_mean_ratio", "rate_ratio")
 _PAGE = Path("docs/ablation.md")
 
@@ -53,47 +61,52 @@ def main(arguments: Sequence[str]) -> None:
             for choice in CHOICES:
                 subprocess.run(command(choice, voices), check=True)
         case ["table", *voices] if voices:
-            rows = table(read(voices))
-            print(rows)
-            put_table(_PAGE, "ablation", rows)
+            revisions = done(voices)
+            tables = {"ablation": table(read_metrics(revisions, voices)), "lengths": lengths(revisions, voices)}
+            for name, rows in tables.items():
+                print(f"{rows}\n")
+                put_table(_PAGE, name, rows)
         case _:
             raise VoicepackError("use `queue NAME…` or `table NAME…`, with names of voices in params.yaml.")
 
 
 def command(choice: str, voices: Sequence[str]) -> list[str]:
     """Return the command that puts a choice into DVC's queue, in place of an earlier one on the same commit."""
-    settings = [part for name, value in CHOICES[choice].items() for part in ("-S", f"{name}={value}")]
+    settings = [part for name, value in settings_of(choice).items() for part in ("-S", f"{name}={value}")]
     targets = [f"evaluate@{voice}" for voice in voices]
     return ["dvc", "exp", "run", "--queue", "--force", "--name", experiment(choice), *settings, *targets]
 
 
+def settings_of(choice: str) -> dict[str, Any]:
+    """Return the settings of params.yaml that a choice is made with, by name."""
+    return {**COMMON, **CHOICES[choice]}
+
+
 def experiment(choice: str) -> str:
     """Return the name of a choice's experiment, such as `ablation-no-prior`."""
-    return "ablation-" + choice.replace(" ", "-").replace(".", "-")
+    return "ablation-" + re.sub(r"\W+", "-", choice)
 
 
-def read(voices: Sequence[str]) -> dict[str, dict[str, Mapping[str, float]]]:
-    """Return the metrics of each voice by choice, of the experiments on this commit that are done.
+def done(voices: Sequence[str]) -> dict[str, str]:
+    """Return the revision of each choice whose experiment on this commit is done.
 
-    Raises VoicepackError if that of params.yaml itself is not among them, or one was done without a voice.
+    Raises VoicepackError if the first choice is not among them, or one was done without a voice.
     """
-    found: dict[str, dict[str, Mapping[str, float]]] = {}
     with Repo() as repo:
-        done = dict(next(iter(repo.experiments.ls().values()), []))
-    for choice in CHOICES:
-        if revision := done.get(experiment(choice)):
-            lock = yaml.safe_load(dvc.api.read("dvc.lock", rev=revision))["stages"]
-            for voice in voices:
-                check(lock, choice, voice)
-            found[choice] = {voice: json.loads(dvc.api.read(f"metrics/{voice}.json", rev=revision)) for voice in voices}
+        revisions = dict(next(iter(repo.experiments.ls().values()), []))
+    found = {choice: revisions[experiment(choice)] for choice in CHOICES if revisions.get(experiment(choice))}
     if next(iter(CHOICES)) not in found:
         raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
+    for choice, revision in found.items():
+        lock = yaml.safe_load(dvc.api.read("dvc.lock", rev=revision))["stages"]
+        for voice in voices:
+            check(lock, choice, voice)
     return found
 
 
 def check(lock: Mapping[str, Any], choice: str, voice: str) -> None:
     """Raise VoicepackError unless a voice was made with a choice, by the dvc.lock of its experiment."""
-    for name, wanted in CHOICES[choice].items():
+    for name, wanted in settings_of(choice).items():
         section = name.split(".")[0]
         value: Any = lock.get(f"{section}@{voice}", {}).get("params", {}).get("params.yaml", {})
         for key in name.split("."):
@@ -103,7 +116,7 @@ def check(lock: Mapping[str, Any], choice: str, voice: str) -> None:
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Return the choices in Markdown: likeness, how it differs from params.yaml's, voice by voice, and quality.
+    """Return the choices in Markdown: likeness, how it differs from the first choice's, voice by voice, and quality.
 
     Raises VoicepackError for a voice whose likeness has no scale.
     """
@@ -125,6 +138,30 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             )
         )
     return markdown_table(header, rows)
+
+
+def read_metrics(revisions: Mapping[str, str], voices: Sequence[str]) -> dict[str, dict[str, Mapping[str, float]]]:
+    """Return the metrics of each voice by choice."""
+    return {
+        choice: {voice: json.loads(dvc.api.read(f"metrics/{voice}.json", rev=revision)) for voice in voices}
+        for choice, revision in revisions.items()
+    }
+
+
+def lengths(revisions: Mapping[str, str], voices: Sequence[str]) -> str:
+    """Return the normalised likeness by length of the sentence in Markdown, a row for each way to expand a vector."""
+    rows = []
+    for name, choice in _EXPANSIONS.items():
+        if choice not in revisions:
+            continue
+        by_bucket: dict[str, list[float]] = {}
+        for voice in voices:
+            text = dvc.api.read(f"metrics/lengths/{voice}.tsv", rev=revisions[choice])
+            for row in csv.DictReader(io.StringIO(text), delimiter="\t"):
+                value, floor, ceiling = (float(row[f"likeness{suffix}"]) for suffix in ("", "_floor", "_ceiling"))
+                by_bucket.setdefault(row["bucket"], []).append(normalised_likeness(value, floor, ceiling))
+        rows.append((name, *(f"{fmean(values):.3f}" for values in by_bucket.values())))
+    return markdown_table(("phonemes", *by_bucket), rows)
 
 
 if __name__ == "__main__":
