@@ -36,12 +36,12 @@ CHOICES: dict[str, dict[str, Any]] = {
     "80 steps": {"train.steps": 80},
     "pitch 6": {"train.losses.f0_statistics": 6.0},
     "prior 0.3": {"train.losses.prior": 0.3},
-    # How much to record: what the voice is read from and trained on, of the same recordings.
+    # How much to record, of the same recordings: what the voice is read from and trained on.
     "one clip": {"train.max_seconds": 1, "extract.max_style_samples": 1},
     "15 s": {"train.max_seconds": 15, "extract.max_style_samples": 2},
-    "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
     "flat rows": {"expand.rows": "flat"},
     "no speaker loss": {"train.losses.speaker": 0},
+    "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
     "seed 1": {"train.seed": 1},
     "projection's weights": {"train.network": "mlp", "train.lr": 3e-4},
     "no own prosody": {"train.own_prosody_every": 0},

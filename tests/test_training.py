@@ -167,6 +167,22 @@ def test_some_steps_are_spoken_with_the_voices_own_prosody(every: int, own: list
 
 
 @pytest.mark.slow
+def test_what_a_long_clip_computes_again_has_the_same_gradient(
+    voice: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gradient() -> Tensor:
+        vector = voice.start[None].clone().requires_grad_()
+        weighted(voice.losses.predictor(vector, voice.clips[0]), WEIGHTS).backward()
+        assert vector.grad is not None
+        return vector.grad
+
+    kept = gradient()
+    monkeypatch.setattr("voicepack.voice_losses._LONG", 0)
+    assert torch.equal(gradient(), kept)
+    assert kept[:, HALVES[1]].abs().sum() > 0
+
+
+@pytest.mark.slow
 def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: SimpleNamespace, tmp_path: Path) -> None:
     first, history = train(voice, tmp_path / "a")
     assert [step for step, _ in history] == list(range(6))

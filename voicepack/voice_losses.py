@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from voicepack.alignment import AlignedClip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
@@ -17,6 +19,8 @@ from voicepack.rows import RowCurve
 from voicepack.speaker_loss import SpeakerLoss
 from voicepack.timbre import TimbreLoss
 from voicepack.voices import VoiceSpace
+
+_LONG = 12 * SAMPLE_RATE  # samples; the prosody of 30 s keeps 0.22 GB for its gradient, of four such clips 0.9
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,13 @@ class VoiceLosses:
         return values | ({"speaker": self.speaker(render)} if self.speaker else {})
 
     def _predict(self, voice: Tensor, clip: AlignedClip) -> Prosody:
-        return self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
+        """Predict a clip's prosody. What a long clip needs for the gradient is computed again rather than kept."""
+        if len(clip.audio) <= _LONG:
+            return self.kokoro.predict(clip.text, self._row(voice, clip), frames=clip.frames)
+        return cast(
+            Prosody,
+            checkpoint(self.kokoro.predict, clip.text, self._row(voice, clip), frames=clip.frames, use_reentrant=False),
+        )
 
     def _compare_prosody(self, predicted: Prosody, clip: AlignedClip) -> dict[str, Tensor]:
         return {
