@@ -59,7 +59,10 @@ _PAGE = Path("docs/ablation.md")
 def main(arguments: Sequence[str]) -> None:
     match arguments:
         case ["queue", *voices] if voices:
+            earlier = _experiments()
             for choice in CHOICES:
+                if experiment(choice) in earlier:
+                    subprocess.run(["dvc", "exp", "remove", experiment(choice)], check=True)
                 subprocess.run(command(choice, voices), check=True)
         case ["table", *voices] if voices:
             revisions = done(voices)
@@ -72,10 +75,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def command(choice: str, voices: Sequence[str]) -> list[str]:
-    """Return the command that puts a choice into DVC's queue, in place of an earlier one on the same commit."""
+    """Return the command that puts a choice into DVC's queue.
+
+    Without `--force`, which is not only about the name: it would run every stage anew, the encoder's training too.
+    """
     settings = [part for name, value in settings_of(choice).items() for part in ("-S", f"{name}={value}")]
     targets = [f"evaluate@{voice}" for voice in voices]
-    return ["dvc", "exp", "run", "--queue", "--force", "--name", experiment(choice), *settings, *targets]
+    return ["dvc", "exp", "run", "--queue", "--name", experiment(choice), *settings, *targets]
 
 
 def settings_of(choice: str) -> dict[str, Any]:
@@ -93,9 +99,8 @@ def done(voices: Sequence[str]) -> dict[str, str]:
 
     Raises VoicepackError if the first choice is not among them, or one was done without a voice.
     """
-    with Repo() as repo:
-        revisions = dict(next(iter(repo.experiments.ls().values()), []))
-    found = {choice: revisions[experiment(choice)] for choice in CHOICES if revisions.get(experiment(choice))}
+    revisions = _experiments()
+    found = {choice: revisions[experiment(choice)] for choice in CHOICES if experiment(choice) in revisions}
     if next(iter(CHOICES)) not in found:
         raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
     for choice, revision in found.items():
@@ -163,6 +168,12 @@ def lengths(revisions: Mapping[str, str], voices: Sequence[str]) -> str:
                 by_bucket.setdefault(row["bucket"], []).append(normalised_likeness(value, floor, ceiling))
         rows.append((name, *(f"{fmean(values):.3f}" for values in by_bucket.values())))
     return markdown_table(("phonemes", *by_bucket), rows)
+
+
+def _experiments() -> dict[str, str]:
+    """Return the revisions of the experiments on this commit by name."""
+    with Repo() as repo:
+        return {name: revision for name, revision in next(iter(repo.experiments.ls().values()), []) if revision}
 
 
 if __name__ == "__main__":

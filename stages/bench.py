@@ -140,23 +140,33 @@ def mean_seconds(clips: Sequence[AlignedClip]) -> float:
 def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
     usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in _MADE}
+    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in _MADE}
     on_longest = measure([sys.executable, "-m", "stages.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
     figures |= {
         "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
+        "imports_s": sum(imports.values()),
         "peak_gb": max(usage.gigabytes for usage in usages.values()),
         "train_gb": usages["train"].gigabytes,
         "longest_clip_gb": on_longest.gigabytes,
         "noop_s": Spread.of(idle).median,
     }
     rows = [
-        (name, f"{usage.seconds:.0f}", f"{usage.processor_seconds / usage.seconds:.1f}", f"{usage.gigabytes:.1f}")
+        (
+            name,
+            f"{usage.seconds:.0f}",
+            f"{imports[name]:.1f}" if name in imports else "",
+            f"{usage.processor_seconds / usage.seconds:.1f}",
+            f"{usage.gigabytes:.1f}",
+        )
         for name, usage in {**usages, "training steps on a clip of 30 s": on_longest}.items()
     ]
-    rows.insert(len(usages), ("all", f"{figures['prepare_to_evaluate_s']:.0f}", "", f"{figures['peak_gb']:.1f}"))
-    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", "", ""))
-    return figures, markdown_table(("stage", "seconds", "cores busy", "peak memory, GB"), rows)
+    total = (f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['imports_s']:.1f}", "", f"{figures['peak_gb']:.1f}")
+    rows.insert(len(usages), ("all", *total))
+    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", "", "", ""))
+    header = ("stage", "seconds", "of it imports", "cores busy", "peak memory, GB")
+    return figures, markdown_table(header, rows)
 
 
 if __name__ == "__main__":

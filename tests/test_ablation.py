@@ -17,7 +17,7 @@ def metrics(likeness: float) -> dict[str, float]:
 
 def test_a_choice_is_an_experiment() -> None:
     assert ablation.command("no speaker loss", ["lj", "ann"]) == [
-        "dvc", "exp", "run", "--queue", "--force", "--name", "ablation-no-speaker-loss", "-S", "train.steps=40",
+        "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss", "-S", "train.steps=40",
         "-S", "evaluate.seeds=[0]", "-S", "train.losses.speaker=0", "evaluate@lj", "evaluate@ann",
     ]  # fmt: skip
 
