@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from stages import places
+from stages.hearing import read_judge
 from stages.settings import load_settings
 from stages.train import TrainSettings, read_material
 from voicepack.alignment import align
 from voicepack.clips import read_clips
-from voicepack.files import read_tensors
 from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.markdown import markdown_table
 from voicepack.speaker_encoder import load_speaker_encoder
@@ -33,7 +33,7 @@ def training(voice: str) -> tuple[dict[str, float], str]:
     losses, clips, style = material.losses, material.clips, material.style
     recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
     plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
-    judge = load_speaker_encoder(read_tensors(places.STOCK_SPEAKERS)[1]["judge"])
+    judge = load_speaker_encoder(read_judge()[0])
     reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
     unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
 

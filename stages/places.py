@@ -23,6 +23,7 @@ SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
 BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
+ABLATION = METRICS / "ablation.tsv"
 
 
 def code(stage: str) -> Path:

@@ -1,24 +1,29 @@
 """The table of what each choice is worth, and the pages that such tables stand in."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from imports import ROOT
 
-from stages import ablation
+from stages import ablation, places
 from voicepack.errors import VoicepackError
+from voicepack.files import read_table
 from voicepack.markdown import markdown_table, put_table
 
 
-def metrics(likeness: float) -> dict[str, float]:
-    return {"likeness_normalised": likeness, "wer": 0.02, "dnsmos": 3.2, "f0_mean_ratio": 1.05, "rate_ratio": 1.0}
+def row(choice: str, voice: str, likeness: float, curve: float = 0.5) -> dict[str, Any]:
+    return {
+        "choice": choice, "voice": voice, "commit": "abc", "likeness_normalised": likeness, "wer": 0.02, "dnsmos": 3.2,
+        "f0_mean_ratio": 1.05, "rate_ratio": 1.0, "phonemes_1-10": curve, "phonemes_11-50": 0.5,
+    }  # fmt: skip
 
 
-def test_a_choice_is_an_experiment() -> None:
-    assert ablation.command("no speaker loss", ["lj", "ann"]) == [
-        "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss", "-S", "train.steps=40",
-        "-S", "evaluate.seeds=[0]", "-S", "train.losses.speaker=0", "evaluate@lj", "evaluate@ann",
+def test_a_choice_for_a_voice_is_an_experiment() -> None:
+    assert ablation.command("no speaker loss", "lj") == [
+        "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss-lj", "-S", "train.steps=40",
+        "-S", "evaluate.seeds=[0]", "-S", "train.losses.speaker=0", "evaluate@lj",
     ]  # fmt: skip
 
 
@@ -32,48 +37,51 @@ def test_every_choice_is_a_knob_of_params() -> None:
                 value = value[key]
 
 
-def test_a_voice_that_a_choice_was_not_made_for_is_one_line() -> None:
-    lock = {
-        "train@ann": {"params": {"params.yaml": {"train": {"steps": 40, "losses": {"prior": 0}}}}},
-        "evaluate@ann": {"params": {"params.yaml": {"evaluate": {"seeds": [0]}}}},
-    }
-    ablation.check(lock, "no prior", "ann")
-    for choice, voice in (("no prior", "ben"), ("no timbre loss", "ann")):
-        with pytest.raises(VoicepackError, match=f"'{choice}' was not made for voice {voice}"):
-            ablation.check(lock, choice, voice)
+def test_later_experiments_add_to_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
+    first, *_ = ablation.CHOICES
+    ablation.keep([row("no prior", "ann", 0.3), row(first, "ann", 0.4)])
+    kept = ablation.keep([row("no prior", "ann", 0.2), row(first, "ben", 0.6)])
+    assert [(each["choice"], each["voice"], float(each["likeness_normalised"])) for each in kept] == [
+        (first, "ann", 0.4), (first, "ben", 0.6), ("no prior", "ann", 0.2)
+    ]  # fmt: skip
+    assert len(read_table(tmp_path / "ablation.tsv")) == 3
 
 
-def test_choices_are_compared_voice_by_voice() -> None:
+def test_choices_are_compared_over_the_voices_that_have_both() -> None:
+    first, *_ = ablation.CHOICES
     rows = ablation.table(
-        {
-            "as in params.yaml": {"ann": metrics(0.4), "ben": metrics(0.6)},
-            "no prior": {"ann": metrics(0.3), "ben": metrics(0.4)},
-        }
+        [row(first, "ann", 0.4), row(first, "ben", 0.6), row("no prior", "ben", 0.5), row("no prior", "zoe", 0.9)]
     ).splitlines()
     assert len(rows) == 4
-    assert rows[2] == "| as in params.yaml | 0.500 |  | 0.400 | 0.600 | 0.020 | 3.200 | 1.050 | 1.000 |"
-    assert rows[3].startswith("| no prior | 0.350 | -0.150 (-0.200 to -0.100) | 0.300 | 0.400 |")
+    assert rows[2] == f"| {first} | 0.500 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 | 0.600 |  |"
+    assert rows[3].startswith("| no prior | 0.500 (-0.100) | 0.020 (+0.000) |")
+    assert rows[3].endswith("|  | 0.500 | 0.900 |")
 
 
-def test_expansions_are_compared_by_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    header = "bucket\tlikeness\tlikeness_floor\tlikeness_ceiling"
-    tables = {
-        ("metrics/lengths/ann.tsv", "curved"): f"{header}\n1-10\t0.6\t0.5\t0.9\n11-50\t0.8\t0.7\t0.9\n",
-        ("metrics/lengths/ben.tsv", "curved"): f"{header}\n1-10\t0.8\t0.5\t0.9\n11-50\t0.8\t0.7\t0.9\n",
-        ("metrics/lengths/ann.tsv", "flat"): f"{header}\n1-10\t0.5\t0.5\t0.9\n11-50\t0.7\t0.7\t0.9\n",
-        ("metrics/lengths/ben.tsv", "flat"): f"{header}\n1-10\t0.5\t0.5\t0.9\n11-50\t0.9\t0.7\t0.9\n",
-    }
-    monkeypatch.setattr("dvc.api.read", lambda path, rev: tables[path, rev])
-    rows = ablation.lengths({"40 steps": "curved", "flat rows": "flat"}, ["ann", "ben"]).splitlines()
-    assert rows[0] == "| phonemes | 1-10 | 11-50 |"
-    assert rows[2:] == ["| rows that change with length | 0.500 | 0.500 |", "| 510 equal rows | 0.000 | 0.500 |"]
+def test_expansions_are_compared_by_length() -> None:
+    curved, flat = ablation._EXPANSIONS.values()
+    rows = [row(curved, "ann", 0.4, 0.75), row(curved, "ben", 0.4, 0.0), row(flat, "ann", 0.4, 0.25)]
+    assert ablation.lengths(rows).splitlines() == [
+        "| phonemes | 1-10 | 11-50 |",
+        "| --- | --- | --- |",
+        "| rows that change with length | 0.750 | 0.500 |",
+        "| 510 equal rows | 0.250 | 0.500 |",
+    ]
+    assert ablation.lengths(rows[:2]) == "Not measured yet."
 
 
-def test_without_voices_or_results_it_is_one_line() -> None:
+def test_likeness_is_normalised_by_length() -> None:
+    text = "bucket\tlikeness\tlikeness_floor\tlikeness_ceiling\n1-10\t0.6\t0.5\t0.9\n11-50\t0.8\t0.7\t0.9\n"
+    assert ablation.normalised_by_length(text) == pytest.approx({"1-10": 0.25, "11-50": 0.5})
+
+
+def test_without_voices_or_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
     with pytest.raises(VoicepackError, match="use `queue NAME"):
-        ablation.main(["table"])
+        ablation.main(["queue"])
     with pytest.raises(VoicepackError, match="no experiment is done"):
-        ablation.done(["nobody"])
+        ablation.keep([])
 
 
 def test_a_table_goes_between_its_marks(tmp_path: Path) -> None:
