@@ -10,28 +10,28 @@ to metrics/ablation.tsv, which later experiments, here or elsewhere, add to: the
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import json
 import math
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import dvc.api
+from dvc.api import DVCFileSystem
 from dvc.repo import Repo
 
 from stages import places
 from stages.settings import load_settings
 from voicepack.errors import VoicepackError
+from voicepack.evaluation import length_table, summarise
 from voicepack.files import read_table, write_table
 from voicepack.likeness import normalised_likeness
 from voicepack.markdown import markdown_table, put_table
+from voicepack.renders import Render, read_renders
 
 # Of every row, so that all of them take an evening: half the steps, and one seed of the renders instead of two.
 COMMON: dict[str, Any] = {"train.steps": 40, "evaluate.seeds": [0]}
@@ -56,8 +56,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "120 s": {"train.max_seconds": 120},
 }
 _EXPANSIONS = {"rows that change with length": "40 steps", "510 equal rows": "flat rows"}
-_LIKENESS = "likeness_normalised"
-_MEASURES = ("wer", "dnsmos", "f0_mean_ratio", "rate_ratio")
+_LENGTH = "phonemes_"  # before a bucket of lengths, in the names of columns
+_MEASURES = ("likeness_normalised", "wer", "dnsmos", "f0_mean_ratio", "rate_ratio")
 _PAGE = Path("docs/ablation.md")
 
 Row = dict[str, Any]  # choice, voice, commit, measures
@@ -108,70 +108,81 @@ def experiments() -> dict[str, str]:
 
 def read() -> list[Row]:
     """Return what the experiments on this commit that are done have measured, one row per choice and voice."""
-    names = {
-        experiment(choice, voice): (choice, voice) for choice in CHOICES for voice in load_settings("voices", dict)
-    }
+    voices = load_settings("voices", dict[str, dict[str, str]])
+    names = {experiment(choice, voice): (choice, voice) for choice, voice in itertools.product(CHOICES, voices)}
+    done = {name: revision for name, revision in experiments().items() if name in names}
     rows = []
-    for name, revision in experiments().items():
-        if name in names:
-            choice, voice = names[name]
-            metrics = json.loads(dvc.api.read(f"metrics/{voice}.json", rev=revision))
-            by_length = dvc.api.read(f"metrics/lengths/{voice}.tsv", rev=revision)
-            row: Row = {"choice": choice, "voice": voice, "commit": revision[:7]}
-            row |= {measure: metrics.get(measure, math.nan) for measure in (_LIKENESS, *_MEASURES)}
-            rows.append(
-                row | {f"phonemes_{bucket}": value for bucket, value in normalised_by_length(by_length).items()}
-            )
+    for name, revision in done.items():
+        choice, voice = names[name]
+        renders = renders_of(voice, revision)
+        measured = summarise(renders)
+        row: Row = {"choice": choice, "voice": voice, "commit": revision[:7]}
+        row |= {measure: measured.get(measure, math.nan) for measure in _MEASURES}
+        rows.append(row | likeness_by_length(length_table(renders)))
     return rows
 
 
-def normalised_by_length(text: str) -> dict[str, float]:
-    """Return the normalised likeness by length of the sentence, of the text of a metrics/lengths/NAME.tsv."""
+def renders_of(voice: str, revision: str) -> list[Render]:
+    """Return the renders of a voice, its floor and its ceiling in an experiment.
+
+    Not its metrics, which are files of Git: a voice that was not committed yet has none in its experiments.
+    """
+    files = DVCFileSystem(rev=revision)
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = (places.voice_samples(voice), places.reference(voice))
+        for folder in folders:
+            files.get(str(folder), str(Path(scratch, folder.name)), recursive=True)
+        return [render for folder in folders for render in read_renders(Path(scratch, folder.name))]
+
+
+def likeness_by_length(lengths: Sequence[Row]) -> Row:
+    """Return the normalised likeness by length of the sentence, where the judge has a scale for it."""
     found = {}
-    for row in csv.DictReader(io.StringIO(text), delimiter="\t"):
-        value, floor, ceiling = (float(row[f"likeness{suffix}"]) for suffix in ("", "_floor", "_ceiling"))
-        found[row["bucket"]] = normalised_likeness(value, floor, ceiling)
+    for row in lengths:
+        value, floor, ceiling = (row[f"likeness{suffix}"] for suffix in ("", "_floor", "_ceiling"))
+        if ceiling > floor:
+            found[_LENGTH + row["bucket"]] = normalised_likeness(value, floor, ceiling)
     return found
 
 
 def keep(rows: Sequence[Row]) -> list[Row]:
-    """Add rows to metrics/ablation.tsv, in place of earlier ones of the same choice and voice; return all of them."""
+    """Add rows to metrics/ablation.tsv, in place of earlier ones of the same choice and voice; return all of them.
+
+    What is not a choice any more is left out. Raises VoicepackError if nothing is left.
+    """
     kept: dict[tuple[Any, Any], Row] = {}
     for row in [*(read_table(places.ABLATION) if places.ABLATION.exists() else []), *rows]:
         kept[row["choice"], row["voice"]] = dict(row)
-    if not kept:
+    found = [row for choice in CHOICES for _, row in sorted(kept.items()) if row["choice"] == choice]
+    if not found:
         raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
-    order = list(CHOICES)
-    found = sorted(kept.values(), key=lambda row: (order.index(row["choice"]), row["voice"]))
-    write_table(places.ABLATION, found, list(dict.fromkeys(column for row in found for column in row)))
-    return found
+    columns = dict.fromkeys(column for row in found for column in row)
+    write_table(places.ABLATION, [dict.fromkeys(columns, "") | row for row in found], list(columns))
+    return [{name: str(value) for name, value in row.items()} for row in read_table(places.ABLATION)]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the choices in Markdown: normalised likeness, how it differs from the first choice's, and quality.
+    """Return the choices in Markdown: each measure and its change from the first choice, and likeness by voice.
 
     A choice is compared with the first one over the voices that have both.
     """
     voices = sorted({row["voice"] for row in rows})
     found = {choice: {row["voice"]: row for row in rows if row["choice"] == choice} for choice in CHOICES}
-    baseline = next(iter(found.values()))
+    first, baseline = next(iter(found.items()))
     lines = []
     for choice, by_voice in found.items():
-        both = [voice for voice in by_voice if voice in baseline]
-        if not both:
-            continue
         cells = [choice]
-        for measure in (_LIKENESS, *_MEASURES):
-            values = [float(by_voice[voice][measure]) for voice in both]
-            changes = [value - float(baseline[voice][measure]) for value, voice in zip(values, both, strict=True)]
-            cells.append(
-                f"{fmean(values):.3f} ({fmean(changes):+.3f})"
-                if choice != next(iter(found))
-                else f"{fmean(values):.3f}"
-            )
-        cells += [f"{float(by_voice[voice][_LIKENESS]):.3f}" if voice in by_voice else "" for voice in voices]
-        lines.append(cells)
-    return markdown_table(("", _LIKENESS, *_MEASURES, *voices), lines)
+        for measure in _MEASURES:
+            both = [voice for voice in by_voice if by_voice[voice][measure] and baseline.get(voice, {}).get(measure)]
+            if not both:
+                break
+            values, base = ([float(each[voice][measure]) for voice in both] for each in (by_voice, baseline))
+            change = "" if choice == first else f" ({fmean(values) - fmean(base):+.3f})"
+            cells.append(f"{fmean(values):.3f}{change}")
+        else:
+            own = [by_voice.get(voice, {}).get(_MEASURES[0]) for voice in voices]
+            lines.append([*cells, *(f"{float(value):.3f}" if value else "" for value in own)])
+    return markdown_table(("", *_MEASURES, *voices), lines)
 
 
 def lengths(rows: Sequence[Row]) -> str:
@@ -179,18 +190,19 @@ def lengths(rows: Sequence[Row]) -> str:
 
     Over the voices that have all of them.
     """
-    found = {
-        name: {row["voice"]: row for row in rows if row["choice"] == choice} for name, choice in _EXPANSIONS.items()
-    }
-    voices = set.intersection(*(set(by_voice) for by_voice in found.values()))
-    if not voices:
-        return "Not measured yet."
-    buckets = [column for column in rows[0] if column.startswith("phonemes_")]
-    lines = [
-        (name, *(f"{fmean(float(by_voice[voice][bucket]) for voice in voices):.3f}" for bucket in buckets))
-        for name, by_voice in found.items()
+    found = [{row["voice"]: row for row in rows if row["choice"] == choice} for choice in _EXPANSIONS.values()]
+    voices = set.intersection(*map(set, found))
+    columns = [
+        column
+        for column in rows[0]
+        if column.startswith(_LENGTH) and voices and all(each[voice][column] for each in found for voice in voices)
     ]
-    return markdown_table(("phonemes", *(bucket.removeprefix("phonemes_") for bucket in buckets)), lines)
+    lines = [
+        (name, *(f"{fmean(float(each[voice][column]) for voice in voices):.3f}" for column in columns))
+        for name, each in zip(_EXPANSIONS, found, strict=True)
+    ]
+    header = ("phonemes", *(column.removeprefix(_LENGTH) for column in columns))
+    return markdown_table(header, lines) if voices else "Not measured yet."
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The table of what each choice is worth, and the pages that such tables stand in."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,24 @@ def test_expansions_are_compared_by_length() -> None:
     assert ablation.lengths(rows[:2]) == "Not measured yet."
 
 
-def test_likeness_is_normalised_by_length() -> None:
-    text = "bucket\tlikeness\tlikeness_floor\tlikeness_ceiling\n1-10\t0.6\t0.5\t0.9\n11-50\t0.8\t0.7\t0.9\n"
-    assert ablation.normalised_by_length(text) == pytest.approx({"1-10": 0.25, "11-50": 0.5})
+def test_likeness_is_normalised_by_length_where_there_is_a_scale() -> None:
+    lengths = [
+        {"bucket": "1-10", "likeness": 0.6, "likeness_floor": 0.5, "likeness_ceiling": 0.9},
+        {"bucket": "11-50", "likeness": 0.8, "likeness_floor": 0.7, "likeness_ceiling": 0.7},
+        {"bucket": "51-100", "likeness": 0.8, "likeness_floor": 0.7, "likeness_ceiling": math.nan},
+    ]
+    assert ablation.likeness_by_length(lengths) == pytest.approx({"phonemes_1-10": 0.25})
+
+
+def test_what_was_not_measured_is_left_blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
+    curved, flat = ablation._EXPANSIONS.values()
+    rows = [row(curved, "ann", 0.4), row(flat, "ann", 0.3), row(curved, "ben", math.nan)]
+    del rows[1]["phonemes_1-10"]
+    kept = ablation.keep([*rows, row("a choice of long ago", "ann", 0.9)])
+    assert len(kept) == 3
+    assert ablation.table(kept).splitlines()[2] == f"| {curved} | 0.400 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 |  |"
+    assert ablation.lengths(kept).splitlines()[0] == "| phonemes | 11-50 |"
 
 
 def test_without_voices_or_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
