@@ -8,6 +8,7 @@ It writes the options into params.yaml and runs the stages of the voice; a secon
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         add_voice(options.name, options.data)
         edit_settings(settings(options))
-        if subprocess.run(["dvc", "repro", f"card@{options.name}"], check=False).returncode:
+        # The stages are commands that begin with `python`: this one, whether or not its environment is active.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        command = [sys.executable, "-m", "dvc", "repro", f"card@{options.name}"]
+        if subprocess.run(command, check=False, env=os.environ | {"PATH": path}).returncode:
             raise VoicepackError("the pipeline stopped. Mend what it says above and run the same command again.")
         folder = collect(options.name, options.out)
     except VoicepackError as error:

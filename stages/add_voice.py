@@ -24,8 +24,7 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
 
     Raises VoicepackError for a name that DVC cannot use or a folder without a dataset.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+    check_name(name)
     if not (data / "train" / METADATA_FILE).is_file():
         raise VoicepackError(
             f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
@@ -48,6 +47,12 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
     return True
 
 
+def check_name(name: str) -> None:
+    """Raise VoicepackError for a name that DVC cannot use."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Add a voice to params.yaml and dvc.yaml.")
     parser.add_argument("name", help="letters, digits, '_' and '-'")
@@ -62,6 +67,8 @@ def main() -> None:
         if not speakers:
             raise VoicepackError(f"{arguments.data}: metadata.jsonl names no speaker. Leave out --every-speaker.")
         voices = {f"{arguments.name}_{speaker}": speaker for speaker in speakers}
+    for name in voices:
+        check_name(name)
     added = [name for name, speaker in voices.items() if add_voice(name, arguments.data, speaker=speaker)]
     if added:
         names = ", ".join(f"voices.{name}" for name in added)

@@ -28,7 +28,7 @@ def collect(voice: str, out: Path) -> Path:
     if not places.pack(voice).exists() or not samples:
         raise VoicepackError(f"{voice}: not made yet. Run `dvc repro evaluate@{voice}`.")
     folder = out / voice
-    projection, _ = read_tensors(places.projection(voice))
+    projection, about = read_tensors(places.projection(voice))
     styles, _ = read_tensors(places.styles(voice))
     artifacts = {
         "voice": projection.pop("voice"),
@@ -36,16 +36,19 @@ def collect(voice: str, out: Path) -> Path:
         "style": styles["mean"],
         "styles": styles["styles"],
     }
+    # What an earlier voice of this name has left would pass for this one's.
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for earlier in folder.glob(f"{voice}_test_*.wav"):
+        earlier.unlink()
     with written_whole(folder / f"{voice}_artifacts.pt") as temporary:
         torch.save(artifacts, temporary)
     _copy(places.pack(voice), folder / f"{voice}.pt")
-    for sample in samples:
-        _copy(sample, folder / f"{voice}_{sample.name}")
-    # The run whose checkpoints these are is the newest; a voice out of the cache was trained elsewhere and has none.
-    runs = sorted((places.CHECKPOINTS / voice).glob("*"), key=lambda path: path.stat().st_mtime)
+    for spoken in samples:
+        _copy(spoken, folder / f"{voice}_{spoken.name}")
     checkpoints = folder / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    for checkpoint in sorted(runs[-1].glob("step_*.pt")) if runs else []:
+    checkpoints.mkdir()
+    # Those of the run that made the voice. One out of the cache was trained elsewhere and has none here.
+    for checkpoint in sorted((places.CHECKPOINTS / voice / about["checkpoints"]).glob("step_*.pt")):
         _copy(checkpoint, checkpoints / checkpoint.name)
     return folder
 

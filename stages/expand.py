@@ -10,6 +10,7 @@ from stages.stage import running
 from stages.voice import load_voice
 from voicepack.files import read_tensors, sha256, tree_sha256
 from voicepack.pack import VoicePack
+from voicepack.quantised import MODEL_FILE
 from voicepack.rows import ROWS, RowCurve
 
 
@@ -33,9 +34,9 @@ def main() -> None:
             "licence": speaker.licence,
             "consent": speaker.consent,
             "data_sha256": tree_sha256([clips / "clips.tsv", *clips.glob("audio/*.wav")]),
-            "weights_sha256": sha256(places.KOKORO / "model.safetensors"),
+            "weights_sha256": sha256(places.KOKORO / MODEL_FILE),
         }
-        VoicePack(tensor, about).save(places.pack(stage.voice).with_suffix(""))
+        VoicePack(tensor, about).save(places.pack(stage.voice))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import torch
 from stages import places
 from stages.stage import running
 from voicepack.clips import read_clips
+from voicepack.errors import VoicepackError
 from voicepack.files import write_tensors
 from voicepack.voice_reader import VoiceReader
 
@@ -17,6 +18,11 @@ from voicepack.voice_reader import VoiceReader
 class ExtractSettings:
     max_style_samples: int
     seed: int
+
+    def __post_init__(self) -> None:
+        """Raise VoicepackError for no clips."""
+        if self.max_style_samples < 1:
+            raise VoicepackError(f"extract.max_style_samples is {self.max_style_samples}. Write 1 or more.")
 
 
 def main() -> None:

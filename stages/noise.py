@@ -66,7 +66,7 @@ def noisy_name(voice: str, level: int) -> str:
 def copy(voice: str, level: int, folder: Path) -> None:
     """Write the recordings of a voice with noise `level` dB below each, as a dataset in `folder`.
 
-    The names stay, so that the same clips are held out.
+    The texts stay, so that the same clips are held out.
     """
     source = load_voice(voice)
     dataset = read_dataset(Path(source.data), source.speaker)
@@ -82,12 +82,15 @@ def copy(voice: str, level: int, folder: Path) -> None:
 
 def metrics(voice: str, made: str) -> dict[str, float]:
     """Speak the sentences of a voice with the pack `made` and measure it against that voice's own reference."""
-    seeds = load_settings("evaluate", EvaluateSettings).seeds
+    seeds = range(load_settings("evaluate", EvaluateSettings).seeds)
     with listeners(read_hearing(voice)) as workers:
         spoken = speak(
             workers, read_sentences(places.reference(voice)), {NEW: load_pack(places.pack(made))}, seeds=seeds
         )
-    return summarise([*spoken, *read_renders(places.reference(voice))])
+    found = summarise([*spoken, *read_renders(places.reference(voice))])
+    if "likeness_normalised" not in found:
+        raise VoicepackError(f"{voice}: the judge has no scale for this voice. Leave it out.")
+    return found
 
 
 def table(found: dict[str, list[dict[str, float]]]) -> str:

@@ -13,6 +13,7 @@ from stages.stage import running
 from stages.voice import load_voice
 from voicepack.clips import write_clips
 from voicepack.dataset import read_dataset
+from voicepack.errors import VoicepackError
 from voicepack.files import removed_on_error
 from voicepack.preparation import check_enough, prepare_clips, write_rejected
 from voicepack.split import split_clips
@@ -48,6 +49,11 @@ def main() -> None:
                 max_seconds=settings.max_seconds,
             )
             given = {entry.name for entry in dataset.validation}
+            if given and given.isdisjoint(clip.name for clip in clips):
+                write_rejected(folder / "rejected.tsv", rejected)
+                raise VoicepackError(
+                    f"no clip of validation/ is usable: see {folder / 'rejected.tsv'}. Mend them, or delete the folder."
+                )
             train, held_out = split_clips(
                 [clip for clip in clips if clip.name not in given],
                 [clip for clip in clips if clip.name in given],

@@ -14,6 +14,7 @@ from pathlib import Path
 from stages import places
 from stages.voice import NOT_STATED, load_voice
 from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors
 
 
 def files_of(voice: str) -> dict[str, Path]:
@@ -21,11 +22,10 @@ def files_of(voice: str) -> dict[str, Path]:
 
     Raises VoicepackError if something is not made yet, or it is not stated who spoke, or with what right.
     """
-    stated = load_voice(voice)
+    stated, pack = load_voice(voice), places.pack(voice)
     for field in ("speaker_name", "licence", "consent"):
         if getattr(stated, field) == NOT_STATED:
             raise VoicepackError(f"voices.{voice}.{field} is not stated in params.yaml. Nobody may use such a voice.")
-    pack = places.pack(voice)
     files = {"README.md": places.card(voice)} | {
         pack.with_suffix(suffix).name: pack.with_suffix(suffix) for suffix in (".pt", ".safetensors", ".npz")
     }
@@ -34,6 +34,11 @@ def files_of(voice: str) -> dict[str, Path]:
     for path in files.values():
         if not path.exists():
             raise VoicepackError(f"{path}: not there. Run `dvc repro card@{voice}`.")
+    _, carried = read_tensors(pack.with_suffix(".safetensors"))
+    if [carried[name] for name in ("speaker", "licence", "consent")] != [
+        stated.speaker_name, stated.licence, stated.consent
+    ]:  # fmt: skip
+        raise VoicepackError(f"{pack}: carries other words than params.yaml states. Run `dvc repro card@{voice}`.")
     return files
 
 

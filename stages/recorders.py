@@ -94,7 +94,7 @@ class MlflowRecorder:
         except (MlflowException, RequestException, OSError) as error:
             self._lost = True
             # Of a request that failed, what it comes down to stands at the end.
-            reason = str(error).strip().splitlines()[0].rpartition("Caused by ")[2][:200]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rpartition("Caused by ")[2][:200]
             print(
                 f"tracking: MLflow at {self._uri} failed ({reason}). The stage goes on without it; its metrics are in"
                 " metrics/.",
@@ -145,8 +145,8 @@ class WandbRecorder:
                 project=project, name=name, dir=folder, config={"tags": dict(tags)},
                 settings=wandb.Settings(silent=True),
             )  # fmt: skip
-        except wandb.errors.UsageError as error:
-            reason = str(error).splitlines()[0]
+        except wandb.errors.Error as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise VoicepackError(
                 f"tracking.wandb is true, but Weights & Biases says: {reason} Run `wandb login`, or set"
                 " WANDB_MODE=offline."

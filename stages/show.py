@@ -65,6 +65,8 @@ if __name__ == "__main__":
         print(all_voices())
         sys.exit()
     name = sys.argv[1]
+    if not (places.METRICS / f"{name}.json").exists():
+        sys.exit(f"show: voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
     print(f"\n{table(name)}\n")
     print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
     print(f"Samples:    {places.voice_samples(name)}")

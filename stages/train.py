@@ -15,9 +15,11 @@ from stages.stage import running
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.device import Device, Precision, resolve_device, resolve_precision
+from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, sha256, write_table, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.projection import Projection, load_projection
+from voicepack.quantised import MODEL_FILE
 from voicepack.rows import RowCurve, base_vector
 from voicepack.training import VoiceTraining, choose_start, train_voice
 from voicepack.voice_losses import VoiceLosses
@@ -31,6 +33,12 @@ class TrainSettings(VoiceTraining):
     max_seconds: float
     start_candidates: int
 
+    def __post_init__(self) -> None:
+        """Raise VoicepackError for a number that is too small."""
+        super().__post_init__()
+        if self.start_candidates < 0:
+            raise VoicepackError(f"train.start_candidates is {self.start_candidates}. Write 0 or more.")
+
 
 def main() -> None:
     with running("train", TrainSettings) as stage:
@@ -43,7 +51,10 @@ def main() -> None:
             stage.run.log_metrics(values, step)
 
         kokoro = material.losses.kokoro
-        files = (places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES)
+        files = (
+            places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
+            places.KOKORO / MODEL_FILE, places.code("train"),
+        )  # fmt: skip
         inputs = repr((settings, kokoro.device, kokoro.precision, *map(sha256, files)))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
         projection = train_voice(
@@ -52,7 +63,8 @@ def main() -> None:
         )  # fmt: skip
         with torch.no_grad():
             voice = projection(material.style[None])[0]
-        write_tensors(places.projection(stage.voice), {**projection.state_dict(), "voice": voice})
+        tensors = {**projection.state_dict(), "voice": voice}
+        write_tensors(places.projection(stage.voice), tensors, {"checkpoints": checkpoints.name})
         write_table(places.METRICS / "training" / f"{stage.voice}.tsv", history)
 
 

@@ -48,6 +48,14 @@ def test_every_speaker_of_a_dataset_gets_a_voice(project: Path) -> None:
     assert artifacts["home-ben"]["path"] == "models/voices/home_ben.pt"
 
 
+def test_a_speaker_whose_name_is_no_name_of_a_voice_adds_nobody(project: Path) -> None:
+    metadata = project / "family/train/metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"speaker": "ben"', '"speaker": "Mary Ann"'))
+    finished = add(project, "home", "family", "--every-speaker")
+    assert finished.stderr == "add_voice: NAME is 'home_Mary Ann'. Use letters, digits, '_' and '-' only.\n"
+    assert added(project) == {}
+
+
 def test_one_speaker_is_chosen_by_name(project: Path) -> None:
     assert add(project, "me", "family", "--speaker", "ben").returncode == 0
     assert added(project) == {"me": {"data": "family", "speaker": "ben"}}

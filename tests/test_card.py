@@ -10,12 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from imports import ROOT
 
 from stages import places, publish
 from voicepack.card import voice_card
 from voicepack.errors import VoicepackError
+from voicepack.files import write_tensors
 
 ABOUT = {
     "name": "me", "speaker": "Ann: Example", "licence": "CC BY 4.0", "consent": "given in writing",
@@ -66,19 +68,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in [*files, places.voice_samples("me") / "test_1.wav"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"content of {path.name}")
+    about = {"speaker": "Ann", "licence": "CC0-1.0", "consent": "given"}
+    write_tensors(places.pack("me").with_suffix(".safetensors"), {"voice": torch.zeros(1)}, about)
     return tmp_path
 
 
 class Hub:
     """Takes what `publish` sends, in the place of huggingface_hub.HfApi."""
 
-    sent: dict[str, str]
+    sent: dict[str, bytes]
 
     def create_repo(self, repository: str, exist_ok: bool) -> None:
         assert exist_ok
 
     def create_commit(self, repository: str, operations: list[Any], commit_message: str) -> SimpleNamespace:
-        Hub.sent = {each.path_in_repo: Path(each.path_or_fileobj).read_text() for each in operations}
+        Hub.sent = {each.path_in_repo: Path(each.path_or_fileobj).read_bytes() for each in operations}
         return SimpleNamespace(commit_url=f"hub/{repository}")
 
 
@@ -97,7 +101,7 @@ def test_it_sends_what_it_showed(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     publish.main(["me", "ann/me", "--send"])
     assert "Sent: hub/ann/me" in capsys.readouterr().out
-    assert Hub.sent["README.md"] == "content of me.md"
+    assert Hub.sent["README.md"] == b"content of me.md"
     assert sorted(Hub.sent) == ["README.md", "me.npz", "me.pt", "me.safetensors", "samples/me_1.wav"]
 
 
@@ -120,6 +124,13 @@ def test_what_nobody_may_use_is_not_published(project: Path, field: str) -> None
     del params["voices"]["me"][field]
     Path("params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(VoicepackError, match=rf"voices\.me\.{field} is not stated"):
+        publish.files_of("me")
+
+
+def test_a_pack_that_carries_other_words_than_are_stated_is_not_published(project: Path) -> None:
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("given", "given in writing"))
+    with pytest.raises(VoicepackError, match=r"carries other words than params\.yaml states\. Run `dvc repro card@me`"):
         publish.files_of("me")
 
 

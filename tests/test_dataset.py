@@ -80,6 +80,9 @@ def test_validation_is_optional(tmp_path: Path) -> None:
     assert read_dataset(tmp_path).validation == []
     write_dataset(tmp_path, ["Four five six."], "validation")
     assert [entry.name for entry in read_dataset(tmp_path).validation] == ["validation/a.wav"]
+    (tmp_path / "validation/metadata.jsonl").rename(tmp_path / "validation/metadata.json")
+    with pytest.raises(VoicepackError, match=r"validation/metadata\.jsonl: no such file"):
+        read_dataset(tmp_path)
 
 
 def test_one_speaker_of_several_is_chosen(tmp_path: Path) -> None:

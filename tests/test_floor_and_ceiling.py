@@ -1,6 +1,7 @@
 """The speaker that renders are compared with, and what he would score himself."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor
 
 from voicepack.clips import Clip
 from voicepack.errors import VoicepackError
-from voicepack.floor_and_ceiling import ceilings, reference_embedding, sentence_names
+from voicepack.floor_and_ceiling import ceilings, held_out_sentences, reference_embedding, sentence_names
+from voicepack.kokoro import Kokoro
 from voicepack.renders import FLOOR, REAL, Measured, Render
 from voicepack.speaking import Hearing
 
@@ -50,6 +52,19 @@ def test_held_out_sentences_have_a_name_each() -> None:
     files = {"train/a.wav": "00001.wav", "train/a.flac": "00002.wav", "train/sub/b.c.wav": "00003.wav"}
     clips = [Clip(name, "", "", Path(file), 24_000, 12_000.0, 40.0) for name, file in files.items()]
     assert sentence_names(clips) == ["train_a_00001", "train_a_00002", "train_sub_b.c"]
+
+
+def test_names_of_samples_are_short_and_plain() -> None:
+    clips = [Clip(f"train/{'x' * 240}?\n.wav", "", "", Path("00001.wav"), 24_000, 12_000.0, 40.0)]
+    assert sentence_names(clips) == ["train_" + 74 * "x"]
+
+
+def test_what_no_recogniser_writes_down_is_not_spoken_again() -> None:
+    clips = [
+        Clip("train/a.wav", text, "m", Path("a.wav"), 24_000, 12_000.0, 40.0) for text in ("Hmm.", "(She laughed.)")
+    ]
+    with pytest.raises(VoicepackError, match="no held-out clip says a word"):
+        held_out_sentences(cast(Kokoro, None), clips, torch.zeros(510, 1, 256), 15.0)
 
 
 def test_the_ceiling_is_of_four_stretches_as_long_as_the_speech_in_the_floors_render() -> None:

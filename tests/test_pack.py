@@ -55,30 +55,30 @@ def test_the_row_is_the_one_that_kpipeline_takes() -> None:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A pack that is a slice of a larger tensor and needs a gradient, saved as `mine`."""
     tensor = noise(4, 510, 1, 256).requires_grad_()[2]
-    stem = tmp_path_factory.mktemp("voices") / "mine"
-    VoicePack(tensor, ABOUT).save(stem)
-    return SimpleNamespace(stem=stem, tensor=tensor.detach())
+    path = tmp_path_factory.mktemp("voices") / "mine.pt"
+    VoicePack(tensor, ABOUT).save(path)
+    return SimpleNamespace(path=path, tensor=tensor.detach())
 
 
 def test_pt_is_a_plain_tensor(saved: SimpleNamespace) -> None:
-    loaded = torch.load(saved.stem.with_suffix(".pt"), weights_only=True)
+    loaded = torch.load(saved.path, weights_only=True)
     assert type(loaded) is Tensor
     assert not loaded.requires_grad
     assert torch.equal(loaded, saved.tensor)
-    assert torch.equal(load_pack(saved.stem.with_suffix(".pt")), saved.tensor)
+    assert torch.equal(load_pack(saved.path), saved.tensor)
 
 
 def test_safetensors_says_where_the_pack_comes_from(saved: SimpleNamespace) -> None:
-    tensors, about = read_tensors(saved.stem.with_suffix(".safetensors"))
+    tensors, about = read_tensors(saved.path.with_suffix(".safetensors"))
     assert list(tensors) == ["voice"]
     assert torch.equal(tensors["voice"], saved.tensor)
     assert about == ABOUT
-    with safe_open(saved.stem.with_suffix(".safetensors"), "np") as file:  # as others read it
+    with safe_open(saved.path.with_suffix(".safetensors"), "np") as file:  # as others read it
         assert "CC0-1.0" in str(file.metadata())
 
 
 def test_npz_has_one_array_named_after_the_voice_one_row_later(saved: SimpleNamespace) -> None:
-    with np.load(saved.stem.with_suffix(".npz"), allow_pickle=False) as arrays:
+    with np.load(saved.path.with_suffix(".npz"), allow_pickle=False) as arrays:
         assert arrays.files == ["mine"]
         array = arrays["mine"]
     assert array.dtype == np.float32
@@ -92,14 +92,14 @@ def test_npz_has_one_array_named_after_the_voice_one_row_later(saved: SimpleName
 def test_files_hold_the_pack_and_not_what_it_was_cut_from(saved: SimpleNamespace) -> None:
     values = 510 * 256 * 4
     for suffix in SUFFIXES:
-        assert values < saved.stem.with_suffix(suffix).stat().st_size < values + 4096
+        assert values < saved.path.with_suffix(suffix).stat().st_size < values + 4096
 
 
 def test_saving_twice_gives_the_same_bytes(saved: SimpleNamespace, tmp_path: Path) -> None:
-    again = tmp_path / "elsewhere" / "mine"
+    again = tmp_path / "elsewhere" / "mine.pt"
     VoicePack(saved.tensor.clone(), dict(reversed(ABOUT.items()))).save(again)
     for suffix in SUFFIXES:
-        assert again.with_suffix(suffix).read_bytes() == saved.stem.with_suffix(suffix).read_bytes()
+        assert again.with_suffix(suffix).read_bytes() == saved.path.with_suffix(suffix).read_bytes()
     assert sorted(path.name for path in again.parent.iterdir()) == sorted(f"mine{suffix}" for suffix in SUFFIXES)
 
 
@@ -139,7 +139,7 @@ def test_kpipeline_speaks_with_the_saved_pack(stock_packs: dict[str, Tensor], tm
     """As a user does it, with nothing of this project but the file and the weights."""
     from kokoro import KPipeline
 
-    VoicePack(stock_packs["af_heart"], {}).save(tmp_path / "mine")
+    VoicePack(stock_packs["af_heart"], {}).save(tmp_path / "mine.pt")
     pipeline = KPipeline(lang_code="a", repo_id="hexgrad/Kokoro-82M", model=load_model(MODELS / "kokoro").eval())
     voice = torch.load(tmp_path / "mine.pt", weights_only=True)
     results = list(pipeline("The cat sat by the door.", voice=voice))

@@ -76,6 +76,15 @@ def test_recordings_become_clips(
     assert "mine: 4 clips to train on, 2 held out, 0 rejected" in capsys.readouterr().out
 
 
+def test_a_validation_of_which_nothing_is_left_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(project / "recordings", TEXTS)
+    write_dataset(project / "recordings", TEXTS[:1], "validation")
+    (project / "recordings/validation/a.wav").write_bytes(b"no audio")
+    said = run(monkeypatch, "mine")
+    assert "no clip of validation/ is usable: see data/clips/mine/rejected.tsv" in said
+    assert len(read_table(project / "data/clips/mine/rejected.tsv")) == 1
+
+
 def test_validation_is_held_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dataset(project / "recordings", TEXTS[:4])
     write_dataset(project / "recordings", TEXTS[4:], "validation")

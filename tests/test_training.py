@@ -233,8 +233,14 @@ def test_the_reference_network_can_be_trained_instead(voice: SimpleNamespace, tm
 
 @pytest.mark.slow
 def test_a_trained_voice_is_the_mean_over_the_second_half_of_the_steps(voice: SimpleNamespace, tmp_path: Path) -> None:
-    """With one step left the mean is that of this step: training of two steps ends at the second."""
-    trained, _ = train(voice, tmp_path, replace(TRAINING, steps=2, checkpoint_every=2))
-    state = torch.load(tmp_path / "step_00002.pt", weights_only=True)
-    torch.testing.assert_close(state["average"]["module.along"], state["network"]["along"], rtol=0, atol=1e-6)
-    assert not torch.equal(trained["offset"], torch.zeros(256))
+    train(voice, tmp_path, replace(TRAINING, steps=4, checkpoint_every=1))
+    third, fourth = (torch.load(tmp_path / f"step_0000{step}.pt", weights_only=True) for step in (3, 4))
+    steps = torch.stack([each["network"]["along"] for each in (third, fourth)])
+    assert float(steps.diff(dim=0).abs().max()) > 1e-3
+    torch.testing.assert_close(fourth["average"]["module.along"], steps.mean(0), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["steps", "prosody_clips", "checkpoint_every"])
+def test_a_number_that_is_too_small_is_one_line(name: str) -> None:
+    with pytest.raises(VoicepackError, match=rf"train\.{name} is 0\. Write 1 or more\."):
+        replace(TRAINING, **{name: 0})

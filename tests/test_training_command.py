@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from imports import ROOT
+from recordings import write_dataset
 
 sys.path.insert(0, str(ROOT))
 from training_styletts2 import main, parse, settings
@@ -64,6 +65,17 @@ def test_every_flag_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"--{flag} " in shown
     for flag in ("--tensorboard", "--wandb", "--wandb-project"):
         assert flag in shown
+
+
+def test_elsewhere_than_in_the_project_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(tmp_path / "recordings")
+    monkeypatch.chdir(tmp_path)
+    for text, said in ((None, "no such file"), ("voices: [", "not valid YAML")):
+        if text:
+            Path("params.yaml").write_text(text)
+        with pytest.raises(SystemExit) as caught:
+            main(NEEDED)
+        assert str(caught.value.code).startswith(f"training_styletts2: params.yaml: {said}")
 
 
 def test_a_folder_without_a_dataset_is_one_line(tmp_path: Path) -> None:

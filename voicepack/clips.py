@@ -73,9 +73,6 @@ def read_clips(folder: Path, split: Split) -> list[Clip]:
 
     Raises VoicepackError if the table is missing.
     """
-    table = folder / "clips.tsv"
-    if not table.is_file():
-        raise VoicepackError(f"{table}: no such file. Run the stage that writes it (`dvc repro`).")
     return [
         Clip(
             row["name"],
@@ -86,7 +83,7 @@ def read_clips(folder: Path, split: Split) -> list[Clip]:
             float(row["bandwidth_hz"]),
             float(row["snr_db"]),
         )
-        for row in read_table(table)
+        for row in read_table(folder / "clips.tsv")
         if row["split"] == split
     ]
 

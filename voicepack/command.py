@@ -49,7 +49,7 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
         "style_encoder_sha256": sha256(models / "style_encoder.safetensors"),
         "reader_sha256": sha256(models / "reader.safetensors"),
     }
-    VoicePack(pack, about).save(out.with_suffix(""))
+    VoicePack(pack, about).save(out)
     seconds = sum(map(len, recordings)) / SAMPLE_RATE
     print(f"{out}: a pack from {seconds:.1f} s of speech in {len(clips)} clips, made in {took:.1f} s")
 

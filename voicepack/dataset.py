@@ -42,7 +42,7 @@ def read_dataset(folder: Path, speaker: str = "") -> Dataset:
     if not folder.is_dir():
         raise VoicepackError(f"{folder}: no such folder. Put train/{METADATA_FILE} and the recordings there.")
     train = read_metadata(folder / "train")
-    validation = read_metadata(folder / "validation") if (folder / "validation" / METADATA_FILE).exists() else []
+    validation = read_metadata(folder / "validation") if (folder / "validation").is_dir() else []
     speakers = sorted({entry.speaker for entry in train + validation} - {""})
     if speaker and speaker not in speakers:
         known = f"Known: {', '.join(speakers)}" if speakers else "No line of it names a speaker"

@@ -94,7 +94,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Read what `write_table` wrote; every value is a string."""
+    """Read what `write_table` wrote; every value is a string. Raises VoicepackError without the file."""
+    if not path.is_file():
+        raise VoicepackError(f"{path}: no such file. Run the stage that writes it (`dvc repro`).")
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 

@@ -6,6 +6,7 @@ neither training nor the reference has seen, cut to the length of the renders th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -16,6 +17,8 @@ from voicepack.alignment import align
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
+from voicepack.errors import VoicepackError
+from voicepack.intelligibility import normalise
 from voicepack.kokoro import Kokoro
 from voicepack.likeness import embed_render, speaker_embedding
 from voicepack.renders import REAL, Measured, Render
@@ -37,10 +40,13 @@ def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
 def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seconds: float) -> list[Sentence]:
     """Return texts of clips with their recordings, aligned by a rendering with `pack` `[510, 1, 256]`.
 
-    As many as last `seconds` together, at least two. The alignment is made once, for all voices that are compared:
-    their mel losses could not be, otherwise.
+    As many as last `seconds` together, at least two; none in which the recogniser would have no word to find, such as
+    "Hmm." or one in parentheses. Raises VoicepackError if that leaves none. The alignment is made once, for all voices
+    that are compared: their mel losses could not be, otherwise.
     """
     chosen: list[Clip] = []
+    if not (clips := [clip for clip in clips if normalise(clip.text)]):
+        raise VoicepackError("no held-out clip says a word that a recogniser writes down. Record other texts.")
     for clip in sorted(clips, key=lambda clip: (clip.seconds, clip.name)):
         if len(chosen) < 2 or sum(each.seconds for each in [*chosen, clip]) <= seconds:
             chosen.append(clip)
@@ -54,7 +60,8 @@ def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seco
 
 def sentence_names(clips: Sequence[Clip]) -> list[str]:
     """Return what the sentences of clips are called, and their samples: a name for each, such as train_a."""
-    names = [str(PurePosixPath(clip.name).with_suffix("")).replace("/", "_") for clip in clips]
+    # No more than file systems take.
+    names = [re.sub(r"[^\w.-]", "_", str(PurePosixPath(clip.name).with_suffix("")))[:80] for clip in clips]
     return [
         name if names.count(name) == 1 else f"{name}_{clip.file.stem}"  # a.wav and a.flac
         for clip, name in zip(clips, names, strict=True)

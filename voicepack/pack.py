@@ -38,16 +38,16 @@ class VoicePack:
         """Return the voice vector `[1, 256]` that speaks this phoneme string, as KPipeline chooses it."""
         return self.tensor[len(phonemes) - 1]
 
-    def save(self, stem: Path) -> None:
-        """Write `stem.pt` for KPipeline, `stem.safetensors` with the metadata, `stem.npz` for kokoro-onnx."""
+    def save(self, path: Path) -> None:
+        """Write `path`, the `.pt` for KPipeline; beside it `.safetensors` with metadata and `.npz` for kokoro-onnx."""
         # A clone, because torch.save would write the whole storage behind a slice.
         tensor = self.tensor.detach().cpu().contiguous().clone()
         # Written under its own name in its own folder: the bytes of torch.save depend on the file's stem.
-        with written_whole(stem.with_suffix(".pt")) as temporary, temporary.open("wb") as file:
+        with written_whole(path) as temporary, temporary.open("wb") as file:
             torch.save(tensor, file)
-        write_tensors(stem.with_suffix(".safetensors"), {"voice": tensor}, self.metadata)
-        with written_whole(stem.with_suffix(".npz")) as temporary:
-            np.savez(temporary, allow_pickle=False, **{stem.name: onnx_rows(tensor).numpy()})
+        write_tensors(path.with_suffix(".safetensors"), {"voice": tensor}, self.metadata)
+        with written_whole(path.with_suffix(".npz")) as temporary:
+            np.savez(temporary, allow_pickle=False, **{path.stem: onnx_rows(tensor).numpy()})
 
 
 def load_pack(path: Path) -> Tensor:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
+from voicepack.errors import VoicepackError
 from voicepack.files import written_whole
 from voicepack.projection import Projection
 from voicepack.shifted_projection import ShiftedProjection
@@ -35,6 +36,12 @@ class VoiceTraining:
     checkpoint_every: int
     seed: int
     losses: LossWeights
+
+    def __post_init__(self) -> None:
+        """Raise VoicepackError for a number that is too small."""
+        for name in ("steps", "prosody_clips", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise VoicepackError(f"train.{name} is {getattr(self, name)}. Write 1 or more.")
 
     def own_prosody(self, step: int) -> bool:
         """Return whether the voice speaks with its own F0 and energy in a step, not with the recording's."""

@@ -125,9 +125,11 @@ class StepBench:
         own, seconds = self.settings.own_prosody(number), self.settings.window_seconds
         values = self.losses.of_step(self.voice, chosen, seconds, generator, number, own_prosody=own)
         total = weighted(values, self.settings.losses)
-        start = time.perf_counter()
+        start, predicted = time.perf_counter(), self.kokoro.seconds["predict"]
         total.backward()
-        self.kokoro.seconds["backward"] += time.perf_counter() - start
+        # What it computes again, of long clips, is counted where it is computed.
+        again = self.kokoro.seconds["predict"] - predicted
+        self.kokoro.seconds["backward"] += time.perf_counter() - start - again
         self.voice.grad = None
 
     def _plain_epoch(self) -> None:
