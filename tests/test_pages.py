@@ -21,7 +21,8 @@ ELSEWHERE = {
     "reproduce": "test_pipeline.py: it takes the real stages",
     "share": "test_sharing.py and test_experiments.py: folders, sshd, S3 and web servers",
     "tracking": "test_tracking_server.py: PostgreSQL and a tracking server",
-    "ablation": "test_ablation.py: fifteen experiments, each a command of the kind that test_experiments.py runs",
+    "ablation": "test_ablation.py: dozens of experiments, each a command of the kind that test_experiments.py runs",
+    "results": "test_assess_encoder.py: it takes real speakers and half an hour",
     "performance": "none: its commands take a quarter of an hour of measuring, with nothing else running",
 }
 # Commands that run_page leaves out, by their beginning, and what runs them.
@@ -136,7 +137,7 @@ def test_many_voices(quick_project: Path) -> None:
 
 
 def test_gpu(with_me: Path) -> None:
-    (said,) = (text for _, text in run_page(with_me, "gpu"))
+    said, _ = (text for _, text in run_page(with_me, "gpu"))
     assert stages_run(said) == ["train@me"], "what comes out is the same here, and nothing follows"
 
 
