@@ -102,6 +102,7 @@ def test_a_folder_is_read_with_the_names_of_the_model(hub_folder):
         (lambda folder, sums: (folder / CONFIG_FILE).write_text("{}"), "SHA-256 is"),
         (lambda folder, sums: sums.pop(CONFIG_FILE), f"no entry for '{CONFIG_FILE}'"),
         (lambda folder, sums: (folder / "voices" / "af_test.pt").unlink(), "no stock voices"),
+        (lambda folder, sums: (folder / "voices" / "af_test.pt").write_bytes(b"half"), "not a voice pack"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_one_line(hub_folder, damage, message):

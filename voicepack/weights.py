@@ -24,6 +24,7 @@ from voicepack.errors import VoicepackError
 from voicepack.files import check_sha256
 from voicepack.hub import fetch
 from voicepack.onnx_weights import kokoro_tensors
+from voicepack.pack import load_pack
 from voicepack.quantised import CONFIG_FILE
 
 HUB_MODEL = "kokoro-v1_0.pth"
@@ -100,7 +101,7 @@ def fetch_hub(repository: str, revision: str, checksums: Mapping[str, str]) -> K
 def fetch_folder(folder: Path, checksums: Mapping[str, str]) -> KokoroFiles:
     """Read Kokoro from a folder with the hub's layout: `kokoro-v1_0.pth`, `config.json`, `voices/*.pt`.
 
-    Raises VoicepackError if a file is missing, a checksum differs or there is no voice.
+    Raises VoicepackError if a file is missing, a checksum differs, or there is no voice or one that is none.
     """
     for name in (HUB_MODEL, CONFIG_FILE):
         if not (folder / name).is_file():
@@ -112,10 +113,7 @@ def fetch_folder(folder: Path, checksums: Mapping[str, str]) -> KokoroFiles:
         for module, parameters in checkpoint.items()
         for name, value in parameters.items()
     }
-    voices = {
-        path.stem: torch.load(path, map_location="cpu", weights_only=True)
-        for path in sorted((folder / "voices").glob("*.pt"))
-    }
+    voices = {path.stem: load_pack(path) for path in sorted((folder / "voices").glob("*.pt"))}
     if not voices:
         raise VoicepackError(f"{folder / 'voices'}: no stock voices (*.pt). Copy them there from the hub.")
     return KokoroFiles(_fold_weight_norm(state), json.loads((folder / CONFIG_FILE).read_text()), voices)
