@@ -15,7 +15,7 @@ BY_NAME = {measure.name: measure for measure in MEASURES}
 def spoken(
     voice: str, sentence: str, *, held_out: bool = False, seed: int = 0, phonemes: int = 50, **measured: float
 ) -> Render:
-    return Render(voice, sentence, held_out, seed, phonemes, Measured(**measured))
+    return Render(voice, sentence, held_out, seed, phonemes, Measured(**{"seconds": 3.0} | measured))
 
 
 def voice_of(voice: str, values: list[float], column: str = "likeness", *, held_out: bool = False) -> list[Render]:
@@ -80,13 +80,24 @@ def test_likeness_is_over_fixed_sentences_that_every_voice_speaks() -> None:
 
 @pytest.mark.parametrize("measure", [each for each in MEASURES if each.held_out], ids=lambda each: each.name)
 def test_what_needs_a_recording_is_over_held_out_texts_of_any_length(measure) -> None:
-    values = {measure.column: 2.0, **({measure.weight: 4.0} if measure.weight else {})}
+    values = {measure.column: 2.0, **({measure.per: 4.0} if measure.per else {})}
     other = values | {measure.column: 9.0}
     renders = [spoken(NEW, "recorded", held_out=True, phonemes=300, **values), spoken(NEW, "fixed", **other)]
     found = score(measure, renders, NEW)
     assert found is not None
     assert found.sentences == 1
-    assert found.interval.value == pytest.approx(0.5 if measure.weight else 2.0)
+    assert found.interval.value == pytest.approx(0.5 if measure.per else 2.0)
+
+
+def test_how_somebody_speaks_is_pooled_over_what_he_says() -> None:
+    """The speaking rate over clips of 10 and 2 s, spoken in 8 and 4 s."""
+    renders = [
+        spoken(NEW, "long", held_out=True, seconds=8.0, rate_ratio=10 / 8),
+        spoken(NEW, "short", held_out=True, seconds=4.0, rate_ratio=2 / 4),
+    ]
+    found = score(BY_NAME["rate_ratio"], renders, NEW)
+    assert found is not None
+    assert found.interval.value == pytest.approx((10 + 2) / (8 + 4))
 
 
 def test_a_sentence_with_a_seed_that_could_not_be_measured_is_left_out() -> None:

@@ -19,7 +19,7 @@ BUCKETS = ((1, 10), (11, 50), (51, 100), (101, 300), (301, 510))  # phonemes
 
 @dataclass(frozen=True)
 class Measure:
-    """A mean of `column`, weighted by `weight`, over the held-out texts or over the fixed sentences.
+    """A mean of `column` over the held-out texts or over the fixed sentences.
 
     Of these only the ones that every voice speaks: the long ones are seen by length, see `bucket`.
     """
@@ -29,7 +29,8 @@ class Measure:
     column: str
     held_out: bool
     better: Literal["higher", "lower", "nearest to 1"]
-    weight: str = ""  # a column; every sentence counts alike without
+    per: str = ""  # the column that `column` is a part of, such as errors of words: pooled over the sentences
+    weight: str = ""  # the column that the mean is weighted by; every sentence counts alike without
 
     @property
     def ideal(self) -> float | None:
@@ -49,9 +50,9 @@ MEASURES = (
     Measure("mcd_db", "mel-cepstral distortion, dB", "mcd_db", True, "lower"),
     Measure("f0_rmse_cents", "F0 error, cents", "f0_rmse_cents", True, "lower"),
     Measure("f0_correlation", "F0 correlation", "f0_correlation", True, "higher"),
-    Measure("f0_mean_ratio", "F0 mean by the speaker's", "f0_mean_ratio", True, "nearest to 1"),
-    Measure("f0_spread_ratio", "F0 spread by the speaker's", "f0_spread_ratio", True, "nearest to 1"),
-    Measure("rate_ratio", "speaking rate by the speaker's", "rate_ratio", True, "nearest to 1"),
+    Measure("f0_mean_ratio", "F0 mean by the speaker's", "f0_mean_ratio", True, "nearest to 1", weight="seconds"),
+    Measure("f0_spread_ratio", "F0 spread by the speaker's", "f0_spread_ratio", True, "nearest to 1", weight="seconds"),
+    Measure("rate_ratio", "speaking rate by the speaker's", "rate_ratio", True, "nearest to 1", weight="seconds"),
     Measure("energy_correlation", "energy correlation", "energy_correlation", True, "higher"),
     Measure("held_out_likeness", "likeness on held-out texts", "likeness", True, "higher"),
     Measure("held_out_wer", "word error rate on held-out texts", "word_errors", True, "lower", "words"),
@@ -115,9 +116,10 @@ def _table(measure: Measure, renders: Sequence[Render]) -> dict[str, tuple[list[
     found: dict[str, tuple[list[float], float]] = {}
     for each in renders:
         if each.held_out == measure.held_out and (each.held_out or each.phoneme_count <= LONGEST):
-            weight = getattr(each.measured, measure.weight) if measure.weight else 1.0
+            part = getattr(each.measured, measure.per) if measure.per else 1.0
+            weight = getattr(each.measured, measure.weight) if measure.weight else part
             values, _ = found.setdefault(each.sentence, ([], weight))
-            values.append(getattr(each.measured, measure.column) / weight)
+            values.append(getattr(each.measured, measure.column) / part)
     return {name: row for name, row in found.items() if all(map(math.isfinite, row[0]))}
 
 
