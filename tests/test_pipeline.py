@@ -224,7 +224,7 @@ def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatc
     for name in ("train", "expand", "evaluate", "card"):
         assert list(project.glob(f"runs/{name}@tiny/*/events.*"))
     assert len(list(project.glob("wandb/offline-run-*/run-*.wandb"))) == 4
-    assert (folder / "checkpoints/step_00001.pt").exists()
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step_00001.pt"], "of this run alone"
     (project / "params.yaml").write_text(before)
 
 
