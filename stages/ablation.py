@@ -158,7 +158,7 @@ def keep(rows: Sequence[Row]) -> list[Row]:
         raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
     columns = dict.fromkeys(column for row in found for column in row)
     write_table(places.ABLATION, [dict.fromkeys(columns, "") | row for row in found], list(columns))
-    return [{name: str(value) for name, value in row.items()} for row in read_table(places.ABLATION)]
+    return [dict(row) for row in read_table(places.ABLATION)]
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -48,9 +48,10 @@ def main() -> None:
                 min_seconds=settings.min_seconds,
                 max_seconds=settings.max_seconds,
             )
+            # First, because the errors below send the user to this table.
+            write_rejected(folder / "rejected.tsv", rejected)
             given = {entry.name for entry in dataset.validation}
             if given and given.isdisjoint(clip.name for clip in clips):
-                write_rejected(folder / "rejected.tsv", rejected)
                 raise VoicepackError(
                     f"no clip of validation/ is usable: see {folder / 'rejected.tsv'}. Mend them, or delete the folder."
                 )
@@ -60,8 +61,6 @@ def main() -> None:
                 fraction=settings.held_out_fraction,
                 seed=settings.seed,
             )
-            # First, because the error of the next line sends the user to this table.
-            write_rejected(folder / "rejected.tsv", rejected)
             check_enough(train, held_out, rejected, min_clips=settings.min_clips, table=folder / "rejected.tsv")
             write_clips(folder, train, held_out)
 
