@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from stages import places
-from stages.real_speakers import assess_speakers
+from stages.real_speakers import assess_speakers, datasets
 from stages.speech import rendered_speech
 from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
@@ -25,6 +25,7 @@ from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
 from voicepack.files import write_json, write_table
 from voicepack.likeness import nearest_voice
+from voicepack.markdown import markdown_table
 from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.style_encoder import load_style_encoder
 from voicepack.voices import HELD_OUT, half_cosines, relative_errors, training_voices
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--speakers", type=Path, help="a folder of datasets, one per real speaker")
     parser.add_argument("--first", type=Path, help="the style encoder of another commit, to compare with")
     arguments = parser.parse_args()
+    folders = datasets(arguments.speakers) if arguments.speakers else []
     enroller = Enroller.load(places.MODELS)
     speech = rendered_speech(enroller.stock_packs).held_out()
     readers = voice_readers(enroller, arguments.first)
@@ -61,8 +63,8 @@ def main() -> None:
     ):  # fmt: skip
         if method in readers:
             metrics |= {f"{prefix}_{name}": value for name, value in measured[method, condition, 5].items()}
-    if arguments.speakers:
-        speakers, enrolled = assess_speakers(enroller, arguments.speakers)
+    if folders:
+        speakers, enrolled = assess_speakers(enroller, folders)
         table = [dataclasses.asdict(each) for each in enrolled]
         write_table(places.METRICS / "encoder_speakers.tsv", table)
         metrics |= speakers
@@ -114,11 +116,8 @@ def measure(read: Read, speech: Speech, seconds: int, *, damaged: bool) -> dict[
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     """Return rows of one shape as a Markdown table."""
-    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    for row in rows:
-        cells = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    cells = [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    return markdown_table(list(rows[0]), cells)
 
 
 if __name__ == "__main__":

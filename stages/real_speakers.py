@@ -17,8 +17,9 @@ from stages.prepare import PrepareSettings
 from stages.settings import load_settings
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
-from voicepack.dataset import read_dataset
+from voicepack.dataset import METADATA_FILE, read_dataset
 from voicepack.enrollment import Enroller
+from voicepack.errors import VoicepackError
 from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
@@ -58,10 +59,17 @@ class Enrolled:
     wer_stock: float
 
 
-def assess_speakers(enroller: Enroller, folder: Path) -> tuple[dict[str, float], list[Enrolled]]:
-    """Return metrics over all speakers in `folder`, and what became of each."""
+def datasets(folder: Path) -> list[Path]:
+    """Return the datasets in `folder`, one of each speaker. Raises VoicepackError if there is none."""
+    found = [path for path in sorted(folder.iterdir()) if (path / "train").is_dir()] if folder.is_dir() else []
+    if not found:
+        raise VoicepackError(f"{folder}: no dataset in it. Name a folder of folders with train/{METADATA_FILE}.")
+    return found
+
+
+def assess_speakers(enroller: Enroller, paths: Sequence[Path]) -> tuple[dict[str, float], list[Enrolled]]:
+    """Return metrics over the speakers whose datasets are given, and what became of each."""
     with TemporaryDirectory() as scratch:
-        paths = [path for path in sorted(folder.iterdir()) if (path / "train").is_dir()]
         return _assess(enroller, [read_speaker(path, Path(scratch) / path.name) for path in paths])
 
 

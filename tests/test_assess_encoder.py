@@ -8,7 +8,8 @@ from recordings import SPEECH, unread_clip
 from torch import Tensor
 
 from stages.assess_encoder import SECONDS, markdown, measure
-from stages.real_speakers import first_seconds, read_speaker
+from stages.real_speakers import datasets, first_seconds, read_speaker
+from voicepack.errors import VoicepackError
 from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.voices import HELD_OUT
 
@@ -57,7 +58,13 @@ def test_damage_reaches_the_reader(speech: Speech) -> None:
 
 def test_rows_become_markdown() -> None:
     table = markdown([{"voice": "a", "error": 0.12345}, {"voice": "b", "error": 1.0}])
-    assert table == "| voice | error |\n|---|---|\n| a | 0.123 |\n| b | 1.000 |"
+    assert table == "| voice | error |\n| --- | --- |\n| a | 0.123 |\n| b | 1.000 |"
+
+
+def test_a_folder_without_datasets_is_named_at_once(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(VoicepackError, match="no dataset in it"):
+            datasets(folder)
 
 
 def test_the_first_seconds_are_whole_clips_and_at_least_one() -> None:

@@ -23,7 +23,7 @@ from voicepack.voices import VoiceSpace
 
 WEIGHTS = LossWeights(
     mel=0.5, mel_statistics=1.0, timbre=0.5, speaker=0.0, f0=0.2, f0_statistics=2.0, energy=0.2,
-    duration=0.5, prior=0.1,
+    duration=0.5, rate=1.0, prior=0.1,
 )  # fmt: skip
 TRAINING = VoiceTraining(
     network="shift", steps=6, lr=0.2, gradient_clip=10.0, window_seconds=10, prosody_clips=1,

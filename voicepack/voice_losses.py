@@ -14,7 +14,7 @@ from voicepack.alignment import AlignedClip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
 from voicepack.kokoro import Kokoro, Prosody
 from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
-from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss
+from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss, RateLoss
 from voicepack.rows import RowCurve
 from voicepack.speaker_loss import SpeakerLoss
 from voicepack.timbre import TimbreLoss
@@ -35,6 +35,7 @@ class LossWeights:
     f0_statistics: float
     energy: float
     duration: float
+    rate: float
     prior: float
 
 
@@ -57,7 +58,8 @@ class VoiceLosses:
         self.timbre = TimbreLoss().to(kokoro.device)
         self.speaker = SpeakerLoss(recordings).to(kokoro.device) if recordings else None
         self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
-        self.energy, self.duration, self.prior = EnergyLoss(), DurationLoss(), PriorLoss(space)
+        self.energy, self.duration, self.rate = EnergyLoss(), DurationLoss(), RateLoss()
+        self.prior = PriorLoss(space)
 
     def of_step(
         self,
@@ -77,8 +79,7 @@ class VoiceLosses:
         frame-wise mel loss, which would want the recording's melody back, is noted but has no gradient.
         """
         predicted = [self._predict(voice, clip) for clip in clips]
-        prosody = [self._compare_prosody(own, clip) for own, clip in zip(predicted, clips, strict=True)]
-        values = {name: torch.stack([each[name] for each in prosody]).mean() for name in prosody[0]}
+        values = self._compare_prosody(predicted, clips)
         target = clips[0]
         if own_prosody:
             target = replace(target, f0=predicted[0].f0, energy=predicted[0].energy)
@@ -89,7 +90,7 @@ class VoiceLosses:
 
     def predictor(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
         """Compare durations, F0 and energy of `voice` `[1, 256]` with a clip's. Needs no audio."""
-        return self._compare_prosody(self._predict(voice, clip), clip)
+        return self._compare_prosody([self._predict(voice, clip)], [clip])
 
     def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
         """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
@@ -111,12 +112,19 @@ class VoiceLosses:
             checkpoint(self.kokoro.predict, clip.text, self._row(voice, clip), frames=clip.frames, use_reentrant=False),
         )
 
-    def _compare_prosody(self, predicted: Prosody, clip: AlignedClip) -> dict[str, Tensor]:
+    def _compare_prosody(self, predicted: Sequence[Prosody], clips: Sequence[AlignedClip]) -> dict[str, Tensor]:
+        pairs = list(zip(predicted, clips, strict=True))
+        durations, phonemes = [own.durations for own in predicted], [clip.text.phonemes for clip in clips]
+        frames = [clip.frames for clip in clips]
+        f0 = [self.f0(own.f0, clip.f0) for own, clip in pairs]
+        energy = [self.energy(own.energy, clip.energy) for own, clip in pairs]
+        duration = [self.duration(*each) for each in zip(durations, frames, phonemes, strict=True)]
         return {
-            "f0": self.f0(predicted.f0, clip.f0),
-            "f0_statistics": self.f0_statistics(predicted.f0, clip.f0),
-            "energy": self.energy(predicted.energy, clip.energy),
-            "duration": self.duration(predicted.durations, clip.frames, clip.text.phonemes),
+            "f0": torch.stack(f0).mean(),
+            "f0_statistics": self.f0_statistics([own.f0 for own in predicted], [clip.f0 for clip in clips]),
+            "energy": torch.stack(energy).mean(),
+            "duration": torch.stack(duration).mean(),
+            "rate": self.rate(durations, frames, phonemes),
         }
 
     def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
