@@ -45,7 +45,9 @@ def table(voice: str) -> str:
 
 def all_voices() -> str:
     """Return a table of all evaluated voices in Markdown: each measure with its interval, in brackets the floor's."""
-    columns = ("likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
+    columns = (
+        "likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation", "f0_mean_ratio", "rate_ratio",
+    )  # fmt: skip
     titles = [measure.title for measure in MEASURES if measure.name in columns]
     lines = []
     for path in sorted((places.METRICS / "scores").glob("*.tsv")):
@@ -53,6 +55,9 @@ def all_voices() -> str:
         scores = {(row["measure"], row["voice"]): row for row in read_table(path)}
         cells = [f"{metrics['likeness_normalised']:.3f}" if "likeness_normalised" in metrics else "no scale"]
         for name in columns:
+            if (name, NEW) not in scores:  # of a whisper there is no pitch
+                cells.append("")
+                continue
             new, floor = scores[name, NEW], scores[name, FLOOR]
             low, high = float(new["low"]), float(new["high"])
             cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}] ({float(floor['value']):.3f})")
