@@ -20,9 +20,7 @@ import torch
 
 from stages import places
 from stages.add_voice import add_voice
-from stages.evaluate import EvaluateSettings
-from stages.hearing import read_hearing
-from stages.settings import load_settings
+from stages.judging import judge
 from stages.voice import load_voice
 from voicepack.audio import read_audio, write_audio
 from voicepack.damage import add_noise
@@ -32,9 +30,6 @@ from voicepack.evaluation import summarise
 from voicepack.files import written_whole
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
-from voicepack.renders import NEW, read_renders
-from voicepack.sentence import read_sentences
-from voicepack.speaking import listeners, speak
 
 _LEVELS = (20, 10)  # dB of the signal over the noise
 _DATASETS = Path("data/noisy")
@@ -51,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
                     copy(voice, level, _DATASETS / name)
                     add_voice(name, _DATASETS / name)
         case ["table", *voices] if voices:
-            rows = table({voice: [metrics(voice, each) for each in _made_from(voice)] for voice in voices})
+            rows = table({voice: metrics(voice) for voice in voices})
             print(rows)
             put_table(_PAGE, "noise", rows)
         case _:
@@ -80,15 +75,11 @@ def copy(voice: str, level: int, folder: Path) -> None:
                 temporary.write_text("".join(lines))
 
 
-def metrics(voice: str, made: str) -> dict[str, float]:
-    """Speak the sentences of a voice with the pack `made` and measure it against that voice's own reference."""
-    seeds = range(load_settings("evaluate", EvaluateSettings).seeds)
-    with listeners(read_hearing(voice)) as workers:
-        spoken = speak(
-            workers, read_sentences(places.reference(voice)), {NEW: load_pack(places.pack(made))}, seeds=seeds
-        )
-    found = summarise([*spoken, *read_renders(places.reference(voice))])
-    if "likeness_normalised" not in found:
+def metrics(voice: str) -> list[dict[str, float]]:
+    """Measure a voice's own pack, and those made with noise, by that voice's reference; in the order of the levels."""
+    packs = {made: load_pack(places.pack(made)) for made in _made_from(voice)}
+    found = [summarise(renders) for renders in judge(voice, packs).values()]
+    if "likeness_normalised" not in found[0]:
         raise VoicepackError(f"{voice}: the judge has no scale for this voice. Leave it out.")
     return found
 

@@ -1,0 +1,132 @@
+"""Three ways from a voice vector to the 510 rows of a pack, compared on voices that are made.
+
+    dvc repro evaluate@lj evaluate@libritts_121
+    python -m stages.fitted_rows lj libritts_121     some ten minutes a voice; writes the table of docs/ablation.md
+
+As in the stock packs (`expand.rows: curve`), 510 equal rows (`flat`), and rows fitted to the speaker's own clips, which
+is no setting, only measured here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages import places
+from stages.ablation import likeness_by_length
+from stages.judging import judge
+from stages.settings import load_settings
+from stages.train import TrainSettings, read_material
+from voicepack.alignment import AlignedClip, align
+from voicepack.clips import read_clips
+from voicepack.errors import VoicepackError
+from voicepack.evaluation import length_table, summarise
+from voicepack.files import read_table, read_tensors, write_table
+from voicepack.fitted_rows import fit_rows, shift_deviation
+from voicepack.markdown import markdown_table, put_table
+from voicepack.measures import BUCKETS, bucket
+from voicepack.prosody_losses import F0Loss
+from voicepack.rows import ROWS
+from voicepack.voice_losses import VoiceLosses
+
+_CENTS = 1200 / 0.6931472  # of a neper
+_PAGE = Path("docs/ablation.md")
+
+Row = dict[str, Any]  # rows, voice, measures by length
+
+
+def main(voices: Sequence[str]) -> None:
+    if not voices:
+        raise VoicepackError("name voices of params.yaml that are made.")
+    for voice in voices:
+        keep(compare(voice))
+    text = table([dict(row) for row in read_table(places.ROWS)])
+    print(text)
+    put_table(_PAGE, "rows", text)
+
+
+def compare(voice: str) -> list[Row]:
+    """Measure the three kinds of rows for a voice that is made, a line for each."""
+    settings = load_settings("train", TrainSettings)
+    vector = read_tensors(places.projection(voice))[0]["voice"]
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    material = read_material(voice, settings)
+    losses = material.losses
+    with torch.no_grad():
+        candidates = {
+            "as the stock packs'": losses.rows.expand(vector),
+            "510 equal rows": vector.expand(ROWS, 1, 256),
+        }
+    deviation = shift_deviation(losses.rows, packs.values())
+    candidates["fitted to the clips"] = fit_rows(losses, material.clips, vector, deviation, settings).expand(vector)
+
+    held_out = [align(losses.kokoro, clip, vector[None]) for clip in read_clips(places.clips(voice), "held_out")]
+    lines = []
+    for name, renders in judge(voice, candidates).items():
+        measured = summarise(renders)
+        line: Row = {"rows": name, "voice": voice, "wer": measured["wer"], "dnsmos": measured["dnsmos"]}
+        line |= likeness_by_length(length_table(renders))
+        lines.append(line | f0_error_by_length(losses, held_out, candidates[name]))
+    return lines
+
+
+def f0_error_by_length(losses: VoiceLosses, clips: Sequence[AlignedClip], pack: Tensor) -> dict[str, float]:
+    """Return how far the F0 that a pack predicts lies from held-out clips', in cents, by the length of their texts."""
+    found: dict[str, list[float]] = {}
+    compare_f0 = F0Loss()
+    for clip in clips:
+        with torch.no_grad():
+            predicted = losses.kokoro.predict(clip.text, pack[len(clip.text.phonemes) - 1], frames=clip.frames)
+            error = _CENTS * float(compare_f0(predicted.f0, clip.f0))
+        found.setdefault(f"cents_{bucket(len(clip.text.phonemes))}", []).append(error)
+    return {name: fmean(errors) for name, errors in found.items()}
+
+
+def keep(lines: Sequence[Row]) -> None:
+    """Add lines to metrics/rows.tsv in place of the same voices' earlier ones."""
+    voices = {line["voice"] for line in lines}
+    earlier = read_table(places.ROWS) if places.ROWS.exists() else []
+    every: list[Row] = [*(dict(row) for row in earlier if row["voice"] not in voices), *lines]
+    columns = dict.fromkeys(column for line in every for column in line)
+    write_table(places.ROWS, [dict.fromkeys(columns, "") | line for line in every], list(columns))
+
+
+def table(lines: Sequence[Row]) -> str:
+    """Return the kinds of rows in Markdown, means over the voices: normalised likeness and F0 error by length."""
+    columns = [
+        (f"{title} {low}-{high}", f"{prefix}_{low}-{high}")
+        for title, prefix in (("likeness,", "phonemes"), ("F0 error in cents,", "cents"))
+        for low, high in BUCKETS
+    ]
+    columns = [each for each in columns if any(line.get(each[1]) for line in lines)] + [
+        ("wer", "wer"),
+        ("dnsmos", "dnsmos"),
+    ]
+    kinds = dict.fromkeys(line["rows"] for line in lines)
+    rows = []
+    for kind in kinds:
+        some = [line for line in lines if line["rows"] == kind]
+        cells = [fmean(float(line[name]) for line in some if line.get(name)) for _, name in columns]
+        rows.append(
+            (
+                kind,
+                *(
+                    f"{cell:.0f}" if "cents" in title else f"{cell:.3f}"
+                    for cell, (title, _) in zip(cells, columns, strict=True)
+                ),
+            )
+        )
+    return markdown_table(("rows", *(title for title, _ in columns)), rows)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except VoicepackError as error:
+        sys.exit(f"fitted_rows: {error}")
