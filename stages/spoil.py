@@ -1,0 +1,125 @@
+"""What bad recordings cost: voices of spoiled copies of a speaker's clips, judged by the speaker as recorded.
+
+    python -m stages.spoil copy lj libritts_121     datasets in data/spoiled, and voices of them such as lj_20db
+    dvc repro expand@lj_20db expand@lj_10db expand@lj_strangers …
+    python -m stages.spoil table lj libritts_121    speaks with the packs, writes the table of docs/ablation.md
+
+The voices themselves (`lj`) are evaluated before. Each copy is one more voice, made as any other; the same clips are
+held out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from stages import places
+from stages.add_voice import add_voice
+from stages.judging import judge
+from voicepack.audio import write_audio
+from voicepack.clips import Clip, read_clips
+from voicepack.damage import add_noise
+from voicepack.dataset import METADATA_FILE
+from voicepack.errors import VoicepackError
+from voicepack.evaluation import summarise
+from voicepack.files import written_whole
+from voicepack.markdown import markdown_table, put_table
+from voicepack.pack import load_pack
+
+STRANGERS = "strangers"
+SPOILED = {
+    "20db": "noise 20 dB below the speech",
+    "10db": "noise 10 dB below the speech",
+    STRANGERS: "one clip in four is someone else's",
+}
+_DATASETS = Path("data/spoiled")
+_MEASURES = ("wer", "dnsmos")
+_PAGE = Path("docs/ablation.md")
+
+
+def main(arguments: Sequence[str]) -> None:
+    match arguments:
+        case ["copy", *voices] if len(voices) > 1:
+            # The strangers of each voice are the voice before it.
+            for voice, stranger in zip(voices, [voices[-1], *voices], strict=False):
+                for kind in SPOILED:
+                    name = spoiled_name(voice, kind)
+                    copy(voice, kind, stranger, _DATASETS / name)
+                    add_voice(name, _DATASETS / name)
+        case ["table", *voices] if voices:
+            rows = table({voice: metrics(voice) for voice in voices})
+            print(rows)
+            put_table(_PAGE, "spoiled", rows)
+        case _:
+            raise VoicepackError("use `copy NAME NAME…` or `table NAME…`, with names of voices in params.yaml.")
+
+
+def spoiled_name(voice: str, kind: str) -> str:
+    """Return the name of the voice that is made from spoiled copies of a voice's clips."""
+    return f"{voice}_{kind}"
+
+
+def copy(voice: str, kind: str, stranger: str, folder: Path) -> None:
+    """Write the prepared clips of a voice as a dataset in `folder`, spoiled; the held-out ones go to validation/."""
+    clips = read_clips(places.clips(voice), "train")
+    if kind == STRANGERS:
+        others = read_clips(places.clips(stranger), "train")
+        clips[::4] = [others[index % len(others)] for index in range(len(clips[::4]))]
+    spoil = _clean if kind == STRANGERS else _noisy(int(kind.removesuffix("db")))
+    for part, some in (("train", clips), ("validation", read_clips(places.clips(voice), "held_out"))):
+        lines = []
+        for number, clip in enumerate(some):
+            write_audio(folder / part / f"{number}.wav", spoil(clip))
+            lines.append(json.dumps({"file_name": f"{number}.wav", "text": clip.text}) + "\n")
+        with written_whole(folder / part / METADATA_FILE) as temporary:
+            temporary.write_text("".join(lines))
+
+
+def metrics(voice: str) -> list[dict[str, float]]:
+    """Measure a voice's own pack and those of its spoiled copies, in this order, by that voice's reference."""
+    names = [voice, *(spoiled_name(voice, kind) for kind in SPOILED)]
+    found = [
+        summarise(renders) for renders in judge(voice, {name: load_pack(places.pack(name)) for name in names}).values()
+    ]
+    if "likeness_normalised" not in found[0]:
+        raise VoicepackError(f"{voice}: the judge has no scale for this voice. Leave it out.")
+    return found
+
+
+def table(found: dict[str, list[dict[str, float]]]) -> str:
+    """Return likeness and quality in Markdown, given each voice's metrics: as recorded, then of each spoiled copy."""
+    rows = []
+    for index, name in enumerate(("as recorded", *SPOILED.values())):
+        voices = [each[index] for each in found.values()]
+        likeness = [each["likeness_normalised"] for each in voices]
+        rows.append(
+            (
+                name,
+                *(f"{value:.3f}" for value in (fmean(likeness), *likeness)),
+                *(f"{fmean(each[measure] for each in voices):.3f}" for measure in _MEASURES),
+            )
+        )
+    return markdown_table(("recordings", "normalised likeness", *found, *_MEASURES), rows)
+
+
+def _clean(clip: Clip) -> Tensor:
+    return clip.audio
+
+
+def _noisy(level: int) -> Callable[[Clip], Tensor]:
+    """Return what adds noise `level` dB below a clip, the same noise each time."""
+    return lambda clip: add_noise(clip.audio, level, torch.Generator().manual_seed(zlib.crc32(clip.name.encode())))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except VoicepackError as error:
+        sys.exit(f"spoil: {error}")
