@@ -11,10 +11,11 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from stages import places
 from stages.edit_settings import edit_settings
-from stages.settings import PARAMS_FILE
+from stages.settings import PARAMS_FILE, load_settings
 from voicepack.dataset import METADATA_FILE, read_metadata
 from voicepack.errors import VoicepackError
 
@@ -22,9 +23,14 @@ from voicepack.errors import VoicepackError
 def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = "") -> bool:
     """Add the voice, or point it to other data or another `speaker` there; return whether anything changed.
 
-    Raises VoicepackError for a name that DVC cannot use or a folder without a dataset.
+    Raises VoicepackError for a name that DVC cannot use or that another voice has in the registry, or a folder without
+    a dataset.
     """
     check_name(name)
+    some_or_none: Any = dict[str, dict[str, str]] | None
+    for other in load_settings("voices", some_or_none, file) or {}:
+        if other != name and artifact_name(other) == artifact_name(name):
+            raise VoicepackError(f"NAME is '{name}', which is too like voice '{other}'. Choose another.")
     if not (data / "train" / METADATA_FILE).is_file():
         raise VoicepackError(
             f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
@@ -36,15 +42,19 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
     section = {f"voices.{name}.data": path} | ({f"voices.{name}.speaker": speaker} if speaker else {})
     if not edit_settings(section, file):
         return False
-    # DVC allows an artifact fewer letters than a stage.
-    artifact = f"artifacts.{name.lower().replace('_', '-').strip('-')}"
     pack = {
         "path": str(places.pack(name)),
         "type": "voice",
         "desc": f"Kokoro-82M voice pack; card: {places.card(name)}",
     }
-    edit_settings({f"{artifact}.{key}": value for key, value in pack.items()}, file.with_name("dvc.yaml"))
+    artifact = {f"artifacts.{artifact_name(name)}.{key}": value for key, value in pack.items()}
+    edit_settings(artifact, file.with_name("dvc.yaml"))
     return True
+
+
+def artifact_name(voice: str) -> str:
+    """Return what the registry calls a voice: DVC allows an artifact fewer letters than a stage."""
+    return voice.lower().replace("_", "-").strip("-")
 
 
 def check_name(name: str) -> None:

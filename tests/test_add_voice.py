@@ -68,6 +68,22 @@ def test_what_is_there_already_is_left_as_it_is(project: Path) -> None:
     assert added(project) == {"me": {"data": "family", "speaker": "ben"}}
 
 
+@pytest.mark.parametrize("name", ["my-voice", "My_Voice"])
+def test_a_name_that_the_registry_cannot_tell_from_another_is_one_line(project: Path, name: str) -> None:
+    add(project, "my_voice", "family", "--speaker", "ann")
+    finished = add(project, name, "family", "--speaker", "ben")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr == f"add_voice: NAME is '{name}', which is too like voice 'my_voice'. Choose another.\n"
+    assert list(added(project)) == ["my_voice"]
+
+
+def test_the_first_voice_of_a_project_without_any_is_added(project: Path) -> None:
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(params[: params.index("\nvoices:")] + "\nvoices:\n")
+    assert add(project, "me", "family", "--speaker", "ben").returncode == 0
+    assert added(project) == {"me": {"data": "family", "speaker": "ben"}}
+
+
 def test_a_dataset_that_names_nobody_is_one_line(project: Path) -> None:
     (project / "family/train/metadata.jsonl").write_text('{"file_name": "a.wav", "text": "Hello."}')
     finished = add(project, "home", "family", "--every-speaker")
