@@ -1,15 +1,17 @@
-"""How good a voice is, and where its pack: python -m stages.show NAME. Without a name, a table of all voices."""
+"""How good a voice is, and where its pack: python -m stages.show NAME. Without a name, tables of all voices."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from stages import places
 from stages.hearing import nearest_stock
 from voicepack.files import read_table
 from voicepack.markdown import markdown_table
-from voicepack.measures import MEASURES
+from voicepack.measures import BUCKETS, MEASURES
 from voicepack.renders import FLOOR, NEW, REAL
 
 _VERDICTS = {"better": "better", "worse": "worse", "none": "no difference", "": ""}
@@ -43,6 +45,11 @@ def table(voice: str) -> str:
     return "\n".join(lines)
 
 
+def evaluated() -> list[str]:
+    """Return the names of the voices that are evaluated here."""
+    return sorted(path.stem for path in (places.METRICS / "scores").glob("*.tsv"))
+
+
 def all_voices() -> str:
     """Return a table of all evaluated voices in Markdown: each measure with its interval, in brackets the floor's."""
     columns = (
@@ -50,9 +57,10 @@ def all_voices() -> str:
     )  # fmt: skip
     titles = [measure.title for measure in MEASURES if measure.name in columns]
     lines = []
-    for path in sorted((places.METRICS / "scores").glob("*.tsv")):
-        metrics = json.loads((places.METRICS / f"{path.stem}.json").read_text())
-        scores = {(row["measure"], row["voice"]): row for row in read_table(path)}
+    for voice in evaluated():
+        metrics = json.loads((places.METRICS / f"{voice}.json").read_text())
+        rows = read_table(places.METRICS / "scores" / f"{voice}.tsv")
+        scores = {(row["measure"], row["voice"]): row for row in rows}
         cells = [f"{metrics['likeness_normalised']:.3f}" if "likeness_normalised" in metrics else "no scale"]
         for name in columns:
             if (name, NEW) not in scores:  # of a whisper there is no pitch
@@ -61,13 +69,34 @@ def all_voices() -> str:
             new, floor = scores[name, NEW], scores[name, FLOOR]
             low, high = float(new["low"]), float(new["high"])
             cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}] ({float(floor['value']):.3f})")
-        lines.append([path.stem, *cells])
+        lines.append([voice, *cells])
     return markdown_table(("voice", "normalised likeness", *titles), lines)
+
+
+def by_length() -> str:
+    """Return all evaluated voices together by length of the sentence: means over them, in brackets the floor's."""
+    rows = [row for voice in evaluated() for row in read_table(places.METRICS / "lengths" / f"{voice}.tsv")]
+    lines = []
+    for low, high in BUCKETS:
+        some = [row for row in rows if row["bucket"] == f"{low}-{high}"]
+        cells = [_mean(some, "likeness_ceiling")]
+        for column in ("likeness", "wer", "dnsmos", "distillmos"):
+            cells.append(f"{_mean(some, column)} ({_mean(some, f'{column}_floor')})")
+        if some:
+            lines.append((f"{low}-{high}", str(len(some)), *cells))
+    titles = ("phonemes", "voices", "likeness of real clips", "likeness", "word error rate", "DNSMOS", "DistillMOS")
+    return markdown_table(titles, lines)
+
+
+def _mean(rows: Sequence[Mapping[str, str]], column: str) -> str:
+    """Return the mean of a column over the rows that have a value there, if any."""
+    values = [float(row[column]) for row in rows if row[column]]
+    return f"{fmean(values):.3f}" if values else ""
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        print(all_voices())
+        print(f"{all_voices()}\n\n{by_length()}")
         sys.exit()
     name = sys.argv[1]
     if not (places.METRICS / f"{name}.json").exists():

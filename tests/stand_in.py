@@ -18,7 +18,7 @@ from stages.settings import flatten, load_settings
 from stages.tracking import open_run
 
 STAGE = Path(__file__).stem
-MEASURES = ("likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
+MEASURES = ("likeness", "wer", "dnsmos", "distillmos", "retrieval", "mel_loss", "mcd_db", "f0_correlation")
 
 
 def main(voice: str) -> None:
@@ -67,6 +67,10 @@ def write(path: Path, value: float, options: dict[str, Any]) -> None:
     elif path.parent.name == "scores":
         rows = [f"{each}\t{voice}\t{value}\t0.0\t0.0\t1.0\tnone\n" for each in MEASURES for voice in ("new", "stock")]
         path.write_text("measure\tvoice\tvalue\tnoise\tlow\thigh\tnew_is\n" + "".join(rows))
+    elif path.parent.name == "lengths":
+        columns = [f"{each}{suffix}" for each in MEASURES[:4] for suffix in ("", "_floor", "_ceiling")]
+        values = "".join(f"\t{value}" for _ in columns)
+        path.write_text("bucket\tphonemes\t" + "\t".join(columns) + f"\n1-10\t5{values}\n")
     elif path.suffix == ".tsv":
         path.write_text(f"{options['x']}\t{options['y']}\n1\t{value}\n")
     else:

@@ -107,6 +107,7 @@ def test_compare(with_me: Path) -> None:
     assert queued.count("Queued experiment") == 3
     assert "v1.0" in said["dvc metrics show --all-tags"]
     assert "| me |" in said["python -m stages.show"]
+    assert "| 1-10 | 2 |" in said["python -m stages.show"]
     assert re.fullmatch(r"[0-9a-f]{32}", said["python -m stages.find_run train@me"].split()[-1])
 
 
