@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from stages import places
-from stages.edit_settings import edit_settings
-from stages.settings import PARAMS_FILE, load_settings
+from stages.edit_settings import edit_settings, read_document
+from stages.settings import PARAMS_FILE
 from voicepack.dataset import METADATA_FILE, read_metadata
 from voicepack.errors import VoicepackError
 
@@ -26,11 +26,7 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
     Raises VoicepackError for a name that DVC cannot use or that another voice has in the registry, or a folder without
     a dataset.
     """
-    check_name(name)
-    some_or_none: Any = dict[str, dict[str, str]] | None
-    for other in load_settings("voices", some_or_none, file) or {}:
-        if other != name and artifact_name(other) == artifact_name(name):
-            raise VoicepackError(f"NAME is '{name}', which is too like voice '{other}'. Choose another.")
+    check_names([name], file)
     if not (data / "train" / METADATA_FILE).is_file():
         raise VoicepackError(
             f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
@@ -57,10 +53,15 @@ def artifact_name(voice: str) -> str:
     return voice.lower().replace("_", "-").strip("-")
 
 
-def check_name(name: str) -> None:
-    """Raise VoicepackError for a name that DVC cannot use."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+def check_names(names: Sequence[str], file: Path = PARAMS_FILE) -> None:
+    """Raise VoicepackError for a name that DVC cannot use, or that the registry cannot tell from another voice's."""
+    voices = [*((read_document(file) or {}).get("voices") or {}), *names]
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+        for other in voices:
+            if other != name and artifact_name(other) == artifact_name(name):
+                raise VoicepackError(f"NAME is '{name}', which is too like voice '{other}'. Choose another.")
 
 
 def main() -> None:
@@ -77,8 +78,7 @@ def main() -> None:
         if not speakers:
             raise VoicepackError(f"{arguments.data}: metadata.jsonl names no speaker. Leave out --every-speaker.")
         voices = {f"{arguments.name}_{speaker}": speaker for speaker in speakers}
-    for name in voices:
-        check_name(name)
+    check_names(list(voices))
     added = [name for name, speaker in voices.items() if add_voice(name, arguments.data, speaker=speaker)]
     if added:
         names = ", ".join(f"voices.{name}" for name in added)

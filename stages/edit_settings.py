@@ -22,16 +22,7 @@ def edit_settings(values: Mapping[str, Any], file: Path = PARAMS_FILE) -> bool:
     Raises VoicepackError for a file that is missing or broken, or a section that is not there; one of a voice
     (`voices.me`, `artifacts.me`) is made.
     """
-    editor = YAML()
-    editor.width = 120
-    editor.preserve_quotes = True
-    editor.indent(mapping=2, sequence=4, offset=2)
-    try:
-        params = editor.load(file)
-    except FileNotFoundError:
-        raise VoicepackError(f"{file}: no such file. Run this from the root of the project.") from None
-    except YAMLError:
-        raise VoicepackError(f"{file}: not valid YAML. Mend it and try again.") from None
+    params = read_document(file)
     changed = False
     for name, value in values.items():
         *sections, key = name.split(".")
@@ -46,5 +37,23 @@ def edit_settings(values: Mapping[str, Any], file: Path = PARAMS_FILE) -> bool:
         section[key] = value
     if changed:
         with written_whole(file) as temporary:
-            editor.dump(params, temporary)
+            _editor().dump(params, temporary)
     return changed
+
+
+def read_document(file: Path = PARAMS_FILE) -> Any:
+    """Read a file with its comments and layout. Raises VoicepackError if it is missing or broken."""
+    try:
+        return _editor().load(file)
+    except FileNotFoundError:
+        raise VoicepackError(f"{file}: no such file. Run this from the root of the project.") from None
+    except YAMLError:
+        raise VoicepackError(f"{file}: not valid YAML. Mend it and try again.") from None
+
+
+def _editor() -> YAML:
+    editor = YAML()
+    editor.width = 120
+    editor.preserve_quotes = True
+    editor.indent(mapping=2, sequence=4, offset=2)
+    return editor

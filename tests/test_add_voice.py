@@ -77,6 +77,14 @@ def test_a_name_that_the_registry_cannot_tell_from_another_is_one_line(project: 
     assert list(added(project)) == ["my_voice"]
 
 
+def test_speakers_whose_names_the_registry_cannot_tell_apart_add_nobody(project: Path) -> None:
+    metadata = project / "family/train/metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"speaker": "ben"', '"speaker": "Ann"'))
+    finished = add(project, "home", "family", "--every-speaker")
+    assert finished.stderr == "add_voice: NAME is 'home_Ann', which is too like voice 'home_ann'. Choose another.\n"
+    assert added(project) == {}
+
+
 def test_the_first_voice_of_a_project_without_any_is_added(project: Path) -> None:
     params = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(params[: params.index("\nvoices:")] + "\nvoices:\n")
