@@ -28,7 +28,7 @@ from stages import places
 from stages.settings import load_settings
 from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
-from voicepack.files import read_table, write_table
+from voicepack.files import read_table, write_ragged_table
 from voicepack.likeness import normalised_likeness
 from voicepack.markdown import markdown_table, put_table
 from voicepack.renders import Render, read_renders
@@ -156,8 +156,7 @@ def keep(rows: Sequence[Row]) -> list[Row]:
     found = [row for choice in CHOICES for _, row in sorted(kept.items()) if row["choice"] == choice]
     if not found:
         raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
-    columns = dict.fromkeys(column for row in found for column in row)
-    write_table(places.ABLATION, [dict.fromkeys(columns, "") | row for row in found], list(columns))
+    write_ragged_table(places.ABLATION, found)
     return [dict(row) for row in read_table(places.ABLATION)]
 
 

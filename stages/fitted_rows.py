@@ -9,6 +9,7 @@ is no setting, only measured here.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from voicepack.alignment import AlignedClip, align
 from voicepack.clips import read_clips
 from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
-from voicepack.files import read_table, read_tensors, write_table
+from voicepack.files import read_table, read_tensors, write_ragged_table
 from voicepack.fitted_rows import fit_rows, shift_deviation
 from voicepack.markdown import markdown_table, put_table
 from voicepack.measures import BUCKETS, bucket
@@ -35,7 +36,7 @@ from voicepack.prosody_losses import F0Loss
 from voicepack.rows import ROWS
 from voicepack.voice_losses import VoiceLosses
 
-_CENTS = 1200 / 0.6931472  # of a neper
+_CENTS = 1200 / math.log(2)  # of a neper
 _PAGE = Path("docs/ablation.md")
 
 Row = dict[str, Any]  # rows, voice, measures by length
@@ -92,37 +93,24 @@ def keep(lines: Sequence[Row]) -> None:
     """Add lines to metrics/rows.tsv in place of the same voices' earlier ones."""
     voices = {line["voice"] for line in lines}
     earlier = read_table(places.ROWS) if places.ROWS.exists() else []
-    every: list[Row] = [*(dict(row) for row in earlier if row["voice"] not in voices), *lines]
-    columns = dict.fromkeys(column for line in every for column in line)
-    write_table(places.ROWS, [dict.fromkeys(columns, "") | line for line in every], list(columns))
+    write_ragged_table(places.ROWS, [*(row for row in earlier if row["voice"] not in voices), *lines])
 
 
 def table(lines: Sequence[Row]) -> str:
     """Return the kinds of rows in Markdown, means over the voices: normalised likeness and F0 error by length."""
-    columns = [
-        (f"{title} {low}-{high}", f"{prefix}_{low}-{high}")
-        for title, prefix in (("likeness,", "phonemes"), ("F0 error in cents,", "cents"))
-        for low, high in BUCKETS
+    columns = [  # title, name, digits
+        *((f"likeness, {low}-{high}", f"phonemes_{low}-{high}", 3) for low, high in BUCKETS),
+        *((f"F0 error in cents, {low}-{high}", f"cents_{low}-{high}", 0) for low, high in BUCKETS),
+        ("wer", "wer", 3),
+        ("dnsmos", "dnsmos", 3),
     ]
-    columns = [each for each in columns if any(line.get(each[1]) for line in lines)] + [
-        ("wer", "wer"),
-        ("dnsmos", "dnsmos"),
-    ]
-    kinds = dict.fromkeys(line["rows"] for line in lines)
+    columns = [each for each in columns if any(line.get(each[1]) for line in lines)]
     rows = []
-    for kind in kinds:
+    for kind in dict.fromkeys(line["rows"] for line in lines):
         some = [line for line in lines if line["rows"] == kind]
-        cells = [fmean(float(line[name]) for line in some if line.get(name)) for _, name in columns]
-        rows.append(
-            (
-                kind,
-                *(
-                    f"{cell:.0f}" if "cents" in title else f"{cell:.3f}"
-                    for cell, (title, _) in zip(cells, columns, strict=True)
-                ),
-            )
-        )
-    return markdown_table(("rows", *(title for title, _ in columns)), rows)
+        means = (fmean(float(line[name]) for line in some if line.get(name)) for _, name, _ in columns)
+        rows.append((kind, *(f"{mean:.{digits}f}" for mean, (_, _, digits) in zip(means, columns, strict=True))))
+    return markdown_table(("rows", *(title for title, _, _ in columns)), rows)
 
 
 if __name__ == "__main__":

@@ -13,18 +13,17 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor
 
 from stages import places
 from stages.add_voice import add_voice
 from stages.judging import judge
 from voicepack.audio import write_audio
-from voicepack.clips import Clip, read_clips
+from voicepack.clips import read_clips
 from voicepack.damage import add_noise
 from voicepack.dataset import METADATA_FILE
 from voicepack.errors import VoicepackError
@@ -33,10 +32,10 @@ from voicepack.files import written_whole
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 
+NOISES = {"20db": 20, "10db": 10}  # dB of the speech over the noise
 STRANGERS = "strangers"
 SPOILED = {
-    "20db": "noise 20 dB below the speech",
-    "10db": "noise 10 dB below the speech",
+    **{kind: f"noise {level} dB below the speech" for kind, level in NOISES.items()},
     STRANGERS: "one clip in four is someone else's",
 }
 _DATASETS = Path("data/spoiled")
@@ -72,11 +71,14 @@ def copy(voice: str, kind: str, stranger: str, folder: Path) -> None:
     if kind == STRANGERS:
         others = read_clips(places.clips(stranger), "train")
         clips[::4] = [others[index % len(others)] for index in range(len(clips[::4]))]
-    spoil = _clean if kind == STRANGERS else _noisy(int(kind.removesuffix("db")))
     for part, some in (("train", clips), ("validation", read_clips(places.clips(voice), "held_out"))):
         lines = []
         for number, clip in enumerate(some):
-            write_audio(folder / part / f"{number}.wav", spoil(clip))
+            audio = clip.audio
+            if kind in NOISES:
+                generator = torch.Generator().manual_seed(zlib.crc32(clip.name.encode()))
+                audio = add_noise(audio, NOISES[kind], generator)
+            write_audio(folder / part / f"{number}.wav", audio)
             lines.append(json.dumps({"file_name": f"{number}.wav", "text": clip.text}) + "\n")
         with written_whole(folder / part / METADATA_FILE) as temporary:
             temporary.write_text("".join(lines))
@@ -85,9 +87,8 @@ def copy(voice: str, kind: str, stranger: str, folder: Path) -> None:
 def metrics(voice: str) -> list[dict[str, float]]:
     """Measure a voice's own pack and those of its spoiled copies, in this order, by that voice's reference."""
     names = [voice, *(spoiled_name(voice, kind) for kind in SPOILED)]
-    found = [
-        summarise(renders) for renders in judge(voice, {name: load_pack(places.pack(name)) for name in names}).values()
-    ]
+    packs = {name: load_pack(places.pack(name)) for name in names}
+    found = [summarise(renders) for renders in judge(voice, packs).values()]
     if "likeness_normalised" not in found[0]:
         raise VoicepackError(f"{voice}: the judge has no scale for this voice. Leave it out.")
     return found
@@ -107,15 +108,6 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
             )
         )
     return markdown_table(("recordings", "normalised likeness", *found, *_MEASURES), rows)
-
-
-def _clean(clip: Clip) -> Tensor:
-    return clip.audio
-
-
-def _noisy(level: int) -> Callable[[Clip], Tensor]:
-    """Return what adds noise `level` dB below a clip, the same noise each time."""
-    return lambda clip: add_noise(clip.audio, level, torch.Generator().manual_seed(zlib.crc32(clip.name.encode())))
 
 
 if __name__ == "__main__":

@@ -93,6 +93,12 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
             writer.writerow({name: _rounded(row[name]) for name in names})
 
 
+def write_ragged_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that do not all have the same columns: those of any of them, empty where a row has none."""
+    columns = dict.fromkeys(column for row in rows for column in row)
+    write_table(path, [{**dict.fromkeys(columns, ""), **row} for row in rows], list(columns))
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read what `write_table` wrote; every value is a string. Raises VoicepackError without the file."""
     if not path.is_file():
