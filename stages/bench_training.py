@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from voicepack.clips import read_clips
 from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.markdown import markdown_table
 from voicepack.speaker_encoder import load_speaker_encoder
+from voicepack.speed.line_search import AT_ONCE, search_voice
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.unseen import Unseen
 from voicepack.training import train_voice
@@ -27,7 +29,7 @@ from voicepack.voice_losses import VoiceLosses
 
 
 def training(voice: str) -> tuple[dict[str, float], str]:
-    """Train by the plain loop and by the project's steps, as many and fewer; compare on recordings new to both."""
+    """Train by the plain loop, by the project's steps, as many and fewer, and by a search; judge by held-out clips."""
     settings = load_settings("train", TrainSettings)
     material = read_material(voice, settings)
     losses, clips, style = material.losses, material.clips, material.style
@@ -37,23 +39,35 @@ def training(voice: str) -> tuple[dict[str, float], str]:
     reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
     unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
 
-    def trained(by: VoiceLosses, steps: int) -> tuple[Tensor, float]:
+    def train(by: VoiceLosses, steps: int) -> tuple[Tensor, int]:
         with tempfile.TemporaryDirectory() as scratch:
-            began, projection = time.process_time(), deepcopy(material.projection)
-            shorter = replace(settings, steps=steps)
+            projection, shorter = deepcopy(material.projection), replace(settings, steps=steps)
             made = train_voice(by, clips, style, projection, material.start, shorter, lambda *_: None, Path(scratch))
-            seconds = time.process_time() - began  # one after the other: what else the machine does must not count
         with torch.no_grad():
-            return made(style[None])[0], seconds
+            return made(style[None])[0], steps
+
+    def search(steps: int) -> tuple[Tensor, int]:
+        projection, evaluations = deepcopy(material.projection), steps // AT_ONCE
+        found, taken = search_voice(losses, clips, style, projection, material.start, settings, evaluations)
+        return found, taken * AT_ONCE
 
     def row(name: str, vector: Tensor, *cells: str) -> tuple[str, ...]:
         found = Unseen.of(losses, vector, unseen, judge, reference)
         return name, *cells, *(f"{value:.3f}" for value in vars(found).values())
 
-    rows, took = [row("start", material.start, "0", "0")], {}
-    runs = {"plain loop": (plain, 1)} | {f"project, {share}": (losses, share) for share in (1, 2, 4)}
-    for name, (by, share) in runs.items():
-        vector, took[name] = trained(by, settings.steps // share)
-        rows.append(row(name.split(",")[0], vector, f"{settings.steps // share}", f"{took[name]:.0f}"))
+    every = settings.steps
+    runs: list[tuple[str, Callable[[], tuple[Tensor, int]]]] = [
+        ("plain loop", lambda: train(plain, every)),
+        ("project", lambda: train(losses, every)),
+        ("project", lambda: train(losses, every // 2)),
+        ("project", lambda: train(losses, every // 4)),
+        ("L-BFGS with a line search", lambda: search(every)),
+    ]
+    rows, took = [row("start", material.start, "0", "0")], []
+    for name, run in runs:
+        began = time.process_time()  # one after the other: what else the machine does must not count
+        vector, steps = run()
+        took.append(time.process_time() - began)
+        rows.append(row(name, vector, f"{steps}", f"{took[-1]:.0f}"))
     header = ("", "steps", "processor seconds", *(name.replace("_", " ") for name in Unseen.__annotations__))
-    return {"training_speedup": took["plain loop"] / took["project, 1"]}, markdown_table(header, rows)
+    return {"training_speedup": took[0] / took[1]}, markdown_table(header, rows)
