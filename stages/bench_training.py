@@ -47,8 +47,7 @@ def training(voice: str) -> tuple[dict[str, float], str]:
             return made(style[None])[0], steps
 
     def search(steps: int) -> tuple[Tensor, int]:
-        projection, evaluations = deepcopy(material.projection), steps // AT_ONCE
-        found, taken = search_voice(losses, clips, style, projection, material.start, settings, evaluations)
+        found, taken = search_voice(losses, clips, material.start, settings, steps // AT_ONCE)
         return found, taken * AT_ONCE
 
     def row(name: str, vector: Tensor, *cells: str) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
-from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
 from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.line_search import search_voice
@@ -118,8 +117,7 @@ def test_a_search_brings_another_voice_nearer_to_the_speaker(
     compared: tuple[VoiceLosses, AlignedClip, Tensor, Tensor],
 ) -> None:
     losses, clip, speaker, other = compared
-    projection = Projection(hidden=16).eval()
-    found, taken = search_voice(losses, [clip], torch.randn(256), projection, other, TRAINING, evaluations=4)
+    found, taken = search_voice(losses, [clip], other, TRAINING, evaluations=4)
     assert 4 <= taken <= 8
     before, after = (relative_errors(voice[None], speaker[None]) for voice in (other, found))
     assert 0 < after.acoustic < before.acoustic

@@ -19,8 +19,6 @@ AT_ONCE = 4  # training steps whose losses are added up in one evaluation
 def search_voice(
     losses: VoiceLosses,
     clips: Sequence[AlignedClip],
-    style: Tensor,
-    projection: Projection,
     start: Tensor,
     settings: VoiceTraining,
     evaluations: int,
@@ -30,11 +28,10 @@ def search_voice(
     A line search compares values of one function, so clips, windows and Kokoro's noise are drawn once and stay. Each
     evaluation costs as much as `AT_ONCE` steps of training; the last search may go a little beyond `evaluations`.
     """
-    with torch.no_grad():
-        projection.offset += start - projection(style[None])[0]
-    network = ShiftedProjection(projection, losses.space)
-    moved = [network.along, network.around]
-    optimizer = torch.optim.LBFGS(moved, max_iter=evaluations, max_eval=evaluations, line_search_fn="strong_wolfe")
+    moved = ShiftedProjection(Projection(hidden=1), losses.space)  # only its shift: that moves as in training
+    optimizer = torch.optim.LBFGS(
+        [moved.along, moved.around], max_iter=evaluations, max_eval=evaluations, line_search_fn="strong_wolfe"
+    )
     taken = 0
 
     def evaluate() -> Tensor:
@@ -45,9 +42,8 @@ def search_voice(
         for number in range(AT_ONCE):
             chosen = [clips[(number + later) % len(clips)] for later in range(min(settings.prosody_clips, len(clips)))]
             generator, own = torch.Generator().manual_seed(number), settings.own_prosody(number)
-            values = losses.of_step(
-                network(style[None]), chosen, settings.window_seconds, generator, number, own_prosody=own
-            )
+            voice = (start + moved.shift())[None]
+            values = losses.of_step(voice, chosen, settings.window_seconds, generator, number, own_prosody=own)
             part = weighted(values, settings.losses) / AT_ONCE
             part.backward()  # type: ignore[no-untyped-call]
             total += part.detach()
@@ -55,4 +51,4 @@ def search_voice(
 
     optimizer.step(evaluate)  # type: ignore[no-untyped-call, arg-type]
     with torch.no_grad():
-        return network(style[None])[0], taken
+        return start + moved.shift(), taken
