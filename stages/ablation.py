@@ -38,7 +38,7 @@ COMMON: dict[str, Any] = {"train.steps": 40, "evaluate.seeds": 1}
 CHOICES: dict[str, dict[str, Any]] = {
     "40 steps": {},
     "80 steps": {"train.steps": 80},
-    "pitch 6": {"train.losses.f0_statistics": 6.0},
+    "not calibrated": {"expand.calibration_seconds": 0},
     "prior 0.3": {"train.losses.prior": 0.3},
     # How much to record, of the same recordings: what the voice is read from and trained on.
     "one clip": {"train.max_seconds": 1, "extract.max_style_samples": 1},

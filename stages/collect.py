@@ -21,7 +21,7 @@ def collect(voice: str, out: Path) -> Path:
     """Copy what was made of a voice to `out / voice`, and return that folder.
 
     NAME_artifacts.pt holds what the pack was made from: `projection` (the trained network's tensors), `style`
-    `[256]` (the mean of the clips), `styles` `[N, 256]`, and `voice` `[256]`, which was expanded to the pack.
+    `[256]` (the mean of the clips), `styles` `[N, 256]`, and `voice` `[256]`, as trained: see `stages.expand`.
     Raises VoicepackError if a stage of the voice has not been run.
     """
     samples = sorted(places.voice_samples(voice).glob("test_*.wav"))

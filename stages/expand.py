@@ -1,33 +1,55 @@
-"""A voice vector expanded to the 510 rows of a pack, saved for every program that speaks with Kokoro."""
+"""A voice vector brought to the speaker's pitch and tempo and expanded to a pack, for every program that speaks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
+
+from torch import Tensor
 
 from stages import places
 from stages.stage import running
 from stages.voice import load_voice
+from voicepack.calibration import hear_offsets, smallest_shift
+from voicepack.clips import choose_clips, read_clips
+from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, sha256, tree_sha256
+from voicepack.kokoro import Kokoro
 from voicepack.pack import VoicePack
 from voicepack.quantised import MODEL_FILE
 from voicepack.rows import ROWS, RowCurve
+from voicepack.voices import VoiceSpace
 
 
 @dataclass(frozen=True)
 class ExpandSettings:
     rows: Literal["curve", "flat"]
+    calibration_seconds: float
+
+    def __post_init__(self) -> None:
+        """Raise VoicepackError for a negative number."""
+        if self.calibration_seconds < 0:
+            raise VoicepackError(f"expand.calibration_seconds is {self.calibration_seconds}. Write 0 or more.")
+
+    def expand(self, curve: RowCurve, voice: Tensor) -> Tensor:
+        """Expand a voice vector `[256]` into a pack `[510, 1, 256]`."""
+        return curve.expand(voice) if self.rows == "curve" else voice.expand(ROWS, 1, 256)
 
 
 def main() -> None:
     with running("expand", ExpandSettings) as stage:
         packs, _ = read_tensors(places.STOCK_VOICES)
         voice = read_tensors(places.projection(stage.voice))[0]["voice"]
-        if stage.settings.rows == "curve":
-            tensor = RowCurve.fit(packs.values()).expand(voice)
-        else:
-            tensor = voice.expand(ROWS, 1, 256)
-        speaker, clips = load_voice(stage.voice), places.clips(stage.voice)
+        clips, seconds = places.clips(stage.voice), stage.settings.calibration_seconds
+        expand = partial(stage.settings.expand, RowCurve.fit(packs.values()))
+        if seconds:
+            heard = choose_clips(read_clips(clips, "train"), seconds, seed=0)
+            kokoro = Kokoro(places.KOKORO)
+            offsets = hear_offsets(kokoro, heard, expand(voice))
+            voice = voice + smallest_shift(kokoro, heard, voice, expand, VoiceSpace.fit(packs), offsets)
+            stage.run.log_metrics({f"{name}_offset": value for name, value in asdict(offsets).items()})
+        speaker = load_voice(stage.voice)
         about = {
             "name": stage.voice,
             "speaker": speaker.speaker_name,
@@ -36,7 +58,7 @@ def main() -> None:
             "data_sha256": tree_sha256([clips / "clips.tsv", *clips.glob("audio/*.wav")]),
             "weights_sha256": sha256(places.KOKORO / MODEL_FILE),
         }
-        VoicePack(tensor, about).save(places.pack(stage.voice))
+        VoicePack(expand(voice), about).save(places.pack(stage.voice))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""A voice brought to the pitch and tempo of its speaker: heard by what it says, moved as little as possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from recordings import clip_of
+from test_training import PHONEMES
+from torch import Tensor
+
+from stages.expand import ExpandSettings
+from voicepack import calibration
+from voicepack.calibration import LARGEST_OFFSET, Offsets, hear_offsets, smallest_shift
+from voicepack.clips import Clip
+from voicepack.constants import DECODER, PREDICTOR
+from voicepack.errors import VoicepackError
+from voicepack.kokoro import Kokoro
+from voicepack.rows import RowCurve, base_vector
+from voicepack.voices import VoiceSpace
+
+
+@pytest.fixture
+def rows(stock_packs: dict[str, Tensor]) -> RowCurve:
+    return RowCurve.fit(stock_packs.values())
+
+
+@pytest.fixture
+def space(stock_packs: dict[str, Tensor]) -> VoiceSpace:
+    return VoiceSpace.fit(stock_packs)
+
+
+@pytest.fixture
+def speaker(stock_packs: dict[str, Tensor]) -> Tensor:
+    return base_vector(stock_packs["af_sarah"])
+
+
+@pytest.fixture
+def clips(kokoro: Kokoro, rows: RowCurve, speaker: Tensor, tmp_path: Path) -> list[Clip]:
+    """Recordings of a speaker whose voice is `speaker`."""
+    pack = rows.expand(speaker)
+    return [
+        clip_of(kokoro.render(phonemes, pack, seed=number + 7), tmp_path / f"{number}.wav", phonemes)
+        for number, phonemes in enumerate(PHONEMES)
+    ]
+
+
+@pytest.mark.slow
+def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
+    kokoro: Kokoro,
+    rows: RowCurve,
+    space: VoiceSpace,
+    speaker: Tensor,
+    stock_packs: dict[str, Tensor],
+    clips: list[Clip],
+) -> None:
+    lower = base_vector(stock_packs["bm_lewis"])
+    voice = speaker.clone()
+    voice[PREDICTOR] += 0.2 * (lower - speaker)[PREDICTOR]
+    before = hear_offsets(kokoro, clips, rows.expand(voice))
+    calibrated = voice + smallest_shift(kokoro, clips, voice, rows.expand, space, before)
+    after = hear_offsets(kokoro, clips, rows.expand(calibrated))
+    assert before.pitch < -0.05
+    assert abs(after.pitch) < 0.4 * abs(before.pitch)
+    assert abs(after.rate) < 0.02
+    assert torch.equal(calibrated[DECODER], voice[DECODER])
+    whitened = space.whitened(torch.stack([voice, calibrated]))
+    assert float((whitened[1] - whitened[0]).norm()) < 1  # standard deviation, over all directions together
+
+
+@pytest.mark.slow
+def test_the_speakers_own_voice_is_left_as_it_is(
+    kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip]
+) -> None:
+    heard = hear_offsets(kokoro, clips, rows.expand(speaker))
+    assert abs(heard.pitch) < 0.01
+    assert abs(heard.rate) < 0.01
+
+
+@pytest.mark.slow
+def test_recordings_without_voice_say_nothing_about_pitch(
+    kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "f0_curve", lambda audio: torch.zeros(len(audio) // 300))
+    assert hear_offsets(kokoro, clips[:1], rows.expand(speaker)).pitch == 0
+
+
+@pytest.mark.slow
+def test_what_a_lost_tracker_says_moves_a_voice_no_further_than_the_limit(
+    kokoro: Kokoro, rows: RowCurve, space: VoiceSpace, speaker: Tensor, clips: list[Clip]
+) -> None:
+    lost, limit = (
+        smallest_shift(kokoro, clips[:1], speaker, rows.expand, space, Offsets(pitch, 0.0))
+        for pitch in (3.0, LARGEST_OFFSET)
+    )
+    assert torch.equal(lost, limit)
+    assert float(limit.norm()) > 0
+
+
+def test_a_negative_length_is_refused_by_the_name_of_its_setting() -> None:
+    with pytest.raises(VoicepackError, match=r"expand\.calibration_seconds is -1\. Write 0 or more\."):
+        ExpandSettings("curve", -1)

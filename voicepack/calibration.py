@@ -1,0 +1,101 @@
+"""The pitch and tempo of a trained voice brought to the speaker's, by the smallest shift of the vector that does it.
+
+Training compares the F0 that Kokoro predicts with a recording's, for the recording's durations. A voice that then
+speaks by itself comes out a few per cent too high: its own durations differ, and so does what a tracker hears of its
+sound. Here it says the texts of the recordings as it likes, and is heard as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from voicepack.alignment import warping_path
+from voicepack.audio import trim_silence
+from voicepack.clips import Clip
+from voicepack.constants import PREDICTOR
+from voicepack.kokoro import Kokoro
+from voicepack.pitch import f0_curve
+from voicepack.voices import VoiceSpace
+
+# Nepers, about 16 %. Training leaves 6 % of ten real speakers; a tracker lost in noise may say anything.
+LARGEST_OFFSET = 0.15
+_HALF_AN_OCTAVE = math.log(2) / 2
+_VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
+
+Expand = Callable[[Tensor], Tensor]  # a voice vector `[256]` to a pack `[510, 1, 256]`, differentiable
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """How much too high and too fast a voice speaks, in nepers (0.01 is 1 %)."""
+
+    pitch: float
+    rate: float
+
+
+def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> Offsets:
+    """Return how far a pack `[510, 1, 256]` speaks the texts of clips from how they are spoken.
+
+    In pitch the mean over the frames of all clips that are voiced in both, paired by time warping; the tracker's
+    octave errors do not count, nor do clips without voice, as whispered ones. In tempo the time between the silences at
+    both ends.
+    """
+    differences, spoken, recorded = [], 0, 0
+    for clip in clips:
+        render, recording = kokoro.render(clip.phonemes, pack), clip.audio
+        differences.append(_pitch_differences(render, recording))
+        spoken += len(trim_silence(render))
+        recorded += len(trim_silence(recording))
+    pitch = torch.cat(differences)
+    if len(pitch):
+        pitch = pitch[(pitch - pitch.median()).abs() < _HALF_AN_OCTAVE]
+    return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recorded / spoken))
+
+
+def _pitch_differences(render: Tensor, recording: Tensor) -> Tensor:
+    """Return `[frames]`, by how many nepers a render is higher where it and the recording are voiced."""
+    path = warping_path(render, recording)
+    curves = f0_curve(render), f0_curve(recording)
+    path = path[(path[:, 0] < len(curves[0])) & (path[:, 1] < len(curves[1]))]
+    ours, theirs = curves[0][path[:, 0]], curves[1][path[:, 1]]
+    both = (ours > 0) & (theirs > 0)
+    return (ours[both] / theirs[both]).log()
+
+
+def smallest_shift(
+    kokoro: Kokoro, clips: Sequence[Clip], voice: Tensor, expand: Expand, space: VoiceSpace, offsets: Offsets
+) -> Tensor:
+    """Return the shift `[256]` that takes offsets, up to LARGEST_OFFSET each, off a voice vector `[256]`.
+
+    Smallest in units of how the stock voices vary, so that it goes along directions in which voices differ: the
+    least-norm solution `C J' (J C J')^-1 d`, with the covariance C of the space and the gradients J of mean log F0 and
+    of tempo as Kokoro predicts them. One such step takes some four fifths of an offset away.
+    """
+    vector = voice.clone().requires_grad_()
+    pack = expand(vector)
+    f0, durations = [], []
+    for clip in clips:
+        predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), pack[len(clip.phonemes) - 1])
+        f0.append(predicted.f0[predicted.f0.detach() > _VOICED].log())
+        durations.append(predicted.durations[1:-1])  # not the silence at both ends
+    measures = torch.cat(f0).mean(), -torch.cat(durations).sum().log()
+    gradients = torch.stack([torch.autograd.grad(each, vector, retain_graph=True)[0][PREDICTOR] for each in measures])
+    wanted = -torch.tensor([offsets.pitch, offsets.rate]).clamp(-LARGEST_OFFSET, LARGEST_OFFSET)
+    along = _covariance(space) @ gradients.T  # [128, 2]
+    shift = torch.zeros_like(voice)
+    shift[PREDICTOR] = along @ torch.linalg.solve(gradients @ along, wanted)
+    return shift
+
+
+def _covariance(space: VoiceSpace) -> Tensor:
+    """Return the covariance `[128, 128]` of the predictor halves of the stock voices."""
+    components, (_, deviations) = space.components[1], space.deviations
+    along = components.T @ components
+    return components.T @ (deviations.square()[:, None] * components) + space.residual[1] ** 2 * (
+        torch.eye(len(along)) - along
+    )
