@@ -1,6 +1,6 @@
 """How high voices that are made speak, beside their speakers: by all that was spoken and recorded.
 
-    python -m stages.pitch lj libritts_121     half a minute a voice; writes the table of docs/results.md
+    python -m stages.pitch lj libritts_121     a minute a voice; writes the table of docs/results.md
 
 The evaluation compares held-out texts with their recordings, mostly two clips; a speaker's clips differ too much among
 themselves for that to tell a few per cent.
