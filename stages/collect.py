@@ -15,13 +15,15 @@ import torch
 from stages import places
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, written_whole
+from voicepack.pack import load_pack
+from voicepack.rows import base_vector
 
 
 def collect(voice: str, out: Path) -> Path:
     """Copy what was made of a voice to `out / voice`, and return that folder.
 
     NAME_artifacts.pt holds what the pack was made from: `projection` (the trained network's tensors), `style`
-    `[256]` (the mean of the clips), `styles` `[N, 256]`, and `voice` `[256]`, as trained: see `stages.expand`.
+    `[256]` (the mean of the clips), `styles` `[N, 256]`, and `voice` `[256]`, which was expanded to the pack.
     Raises VoicepackError if a stage of the voice has not been run.
     """
     samples = sorted(places.voice_samples(voice).glob("test_*.wav"))
@@ -30,8 +32,9 @@ def collect(voice: str, out: Path) -> Path:
     folder = out / voice
     projection, about = read_tensors(places.projection(voice))
     styles, _ = read_tensors(places.styles(voice))
+    del projection["voice"]  # before it was calibrated; expanding leaves the mean of a pack's settled rows as it was
     artifacts = {
-        "voice": projection.pop("voice"),
+        "voice": base_vector(load_pack(places.pack(voice))),
         "projection": projection,
         "style": styles["mean"],
         "styles": styles["styles"],

@@ -22,7 +22,7 @@ from voicepack.kokoro import Kokoro
 from voicepack.pitch import f0_curve
 from voicepack.voices import VoiceSpace
 
-# Nepers, about 16 %. Training leaves 6 % of ten real speakers; a tracker lost in noise may say anything.
+# Nepers, about 16 %. Training left 9 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
 _HALF_AN_OCTAVE = math.log(2) / 2
 _VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
