@@ -63,6 +63,14 @@ def warping_path(first: Tensor, second: Tensor) -> Tensor:
     return torch.from_numpy(path[::-1].copy())
 
 
+def voiced_pairs(path: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the F0 of two curves `[hops]` in Hz, 0 where unvoiced, at each step of a path where both are voiced."""
+    path = path[(path[:, 0] < len(first)) & (path[:, 1] < len(second))]
+    ours, theirs = first[path[:, 0]], second[path[:, 1]]
+    both = (ours > 0) & (theirs > 0)
+    return ours[both], theirs[both]
+
+
 def cepstra(audio: Tensor) -> Tensor:
     """Return mel cepstra and their slopes `[hops, 40]`, each normalised over the clip, each hop of unit length."""
     # The mel has one frame more than there are hops, around the very end.

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from voicepack.alignment import warping_path
+from voicepack.alignment import voiced_pairs, warping_path
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import PREDICTOR
 from voicepack.kokoro import Kokoro
 from voicepack.pitch import f0_curve
+from voicepack.prosody_losses import VOICED
 from voicepack.voices import VoiceSpace
 
 # Nepers, about 16 %. Training left 9 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
 _HALF_AN_OCTAVE = math.log(2) / 2
-_VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
 
 Expand = Callable[[Tensor], Tensor]  # a voice vector `[256]` to a pack `[510, 1, 256]`, differentiable
 
@@ -59,12 +59,8 @@ def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> Offsets
 
 def _pitch_differences(render: Tensor, recording: Tensor) -> Tensor:
     """Return `[frames]`, by how many nepers a render is higher where it and the recording are voiced."""
-    path = warping_path(render, recording)
-    curves = f0_curve(render), f0_curve(recording)
-    path = path[(path[:, 0] < len(curves[0])) & (path[:, 1] < len(curves[1]))]
-    ours, theirs = curves[0][path[:, 0]], curves[1][path[:, 1]]
-    both = (ours > 0) & (theirs > 0)
-    return (ours[both] / theirs[both]).log()
+    ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), f0_curve(recording))
+    return (ours / theirs).log()
 
 
 def smallest_shift(
@@ -81,7 +77,7 @@ def smallest_shift(
     f0, durations = [], []
     for clip in clips:
         predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), pack[len(clip.phonemes) - 1])
-        f0.append(predicted.f0[predicted.f0.detach() > _VOICED].log())
+        f0.append(predicted.f0[predicted.f0.detach() > VOICED].log())
         durations.append(predicted.durations[1:-1])  # not the silence at both ends
     measures = torch.cat(f0).mean(), -torch.cat(durations).sum().log()
     gradients = torch.stack([torch.autograd.grad(each, vector, retain_graph=True)[0][PREDICTOR] for each in measures])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 from torch import Tensor
 
-from voicepack.alignment import warping_path
+from voicepack.alignment import voiced_pairs, warping_path
 from voicepack.audio import trim_silence
 from voicepack.constants import SAMPLE_RATE
 from voicepack.pitch import energy_curve, f0_rmse_cents
@@ -36,13 +36,12 @@ def compare(render: Tensor, recording: Tensor, render_f0: Tensor, recording_f0: 
     """
     path = warping_path(render, recording)
     path = path[(path[:, 0] < len(render_f0)) & (path[:, 1] < len(recording_f0))]
-    spoken, recorded = render_f0[path[:, 0]], recording_f0[path[:, 1]]
-    both = (spoken > 0) & (recorded > 0)
+    spoken, recorded = voiced_pairs(path, render_f0, recording_f0)
     ours, theirs = _log_voiced(render_f0), _log_voiced(recording_f0)
     return {
         "mcd_db": mel_cepstral_distortion(render, recording),
         "f0_rmse_cents": f0_rmse_cents(render_f0, recording_f0, path),
-        "f0_correlation": _correlation(spoken[both].log(), recorded[both].log()),
+        "f0_correlation": _correlation(spoken.log(), recorded.log()),
         "f0_mean_ratio": float((ours.mean() - theirs.mean()).exp()),
         "f0_spread_ratio": float(ours.std() / theirs.std()) if min(len(ours), len(theirs)) > 1 else math.nan,
         "rate_ratio": len(trim_silence(recording)) / len(trim_silence(render)),

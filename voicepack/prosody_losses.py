@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-_VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
+VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
 _PUNCTUATION = ' ;:,.!?—…"()“”'  # of Kokoro's vocabulary
 _SPEECH_RANGE = 3.5  # nepers below the loudest hop: what is quieter lies between words
 
@@ -94,7 +94,7 @@ class RateLoss(nn.Module):
         """Compare the sums of what DurationLoss compares of each clip. Returns a scalar in nepers."""
         said = [_said_tokens(text, len(recorded)) for text, recorded in zip(phonemes, frames, strict=True)]
         spoken, recorded = (
-            torch.stack([each[tokens].sum() for each, tokens in zip(every, said, strict=True)]).sum()
+            torch.cat([each[tokens] for each, tokens in zip(every, said, strict=True)]).sum()
             for every in (durations, frames)
         )
         return (spoken / recorded).log().abs()
@@ -109,5 +109,5 @@ def _said_tokens(phonemes: str, count: int) -> slice:
 
 def _voiced_in_both(predicted: Tensor, recorded: Tensor) -> tuple[Tensor, Tensor]:
     """Return both F0 curves as `[frames]` in nepers, where each says that there is voice."""
-    voiced = (predicted.detach() > _VOICED) & (recorded > _VOICED)
+    voiced = (predicted.detach() > VOICED) & (recorded > VOICED)
     return predicted[voiced].log(), recorded[voiced].log()
