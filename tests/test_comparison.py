@@ -139,6 +139,16 @@ def test_a_flatter_melody_has_less_spread_at_the_same_mean() -> None:
     assert found["f0_correlation"] == pytest.approx(1, abs=1e-4)
 
 
+def test_the_trackers_octave_errors_are_an_error_but_no_melody() -> None:
+    audio, f0 = voice(), curve()
+    lost = f0.clone()
+    lost[20:30] /= 2
+    found = compare(audio, audio, lost, f0)
+    assert found["f0_correlation"] == pytest.approx(1, abs=1e-4)
+    assert found["f0_spread_ratio"] == pytest.approx(1, abs=1e-4)
+    assert found["f0_rmse_cents"] > 100
+
+
 def test_frames_that_only_one_voices_are_left_out_of_the_error() -> None:
     audio, f0 = voice(), curve()
     half = torch.where(torch.arange(len(f0)) < len(f0) // 2, f0, torch.zeros(()))

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 QUICK = {
     "train": {"steps": 2, "max_seconds": 6, "start_candidates": 1, "window_seconds": 1.0},
+    "expand": {"calibration_seconds": 3},
     "reference": {"sentences": 3, "held_out_seconds": 2},
     "baselines": {"walk_steps": 1, "origin_epochs": 2, "enroll_seconds": 5},
     "evaluate": {"test_sentences": ["Good night.", "Come in.", "Thank you."]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from voicepack.mel import style_mel
 from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
 
 _COEFFICIENTS = 20
+_HALF_AN_OCTAVE = math.log(2) / 2  # nepers
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,19 @@ def warping_path(first: Tensor, second: Tensor) -> Tensor:
 
 
 def voiced_pairs(path: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the F0 of two curves `[hops]` in Hz, 0 where unvoiced, at each step of a path where both are voiced."""
+    """Return log F0 in nepers where both of two curves `[hops]` in Hz are voiced (above 0), step by step of a path.
+
+    Without the steps where one differs from the other by half an octave more than it mostly does: those are octave
+    errors of the tracker. One text spoken twice by one voice, with another seed of its noise, has a correlation of .38
+    to .97 with them and .95 to 1.00 without (three stock voices, three texts; the melody is the same).
+    """
     path = path[(path[:, 0] < len(first)) & (path[:, 1] < len(second))]
     ours, theirs = first[path[:, 0]], second[path[:, 1]]
     both = (ours > 0) & (theirs > 0)
-    return ours[both], theirs[both]
+    ours, theirs = ours[both].log(), theirs[both].log()
+    difference = ours - theirs
+    right = (difference - difference.median()).abs() < _HALF_AN_OCTAVE
+    return ours[right], theirs[right]
 
 
 def cepstra(audio: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ from voicepack.voices import VoiceSpace
 
 # Nepers, about 16 %. Training left 9 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
-_HALF_AN_OCTAVE = math.log(2) / 2
 
 Expand = Callable[[Tensor], Tensor]  # a voice vector `[256]` to a pack `[510, 1, 256]`, differentiable
 
@@ -52,15 +51,13 @@ def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> Offsets
         spoken += len(trim_silence(render))
         recorded += len(trim_silence(recording))
     pitch = torch.cat(differences)
-    if len(pitch):
-        pitch = pitch[(pitch - pitch.median()).abs() < _HALF_AN_OCTAVE]
     return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recorded / spoken))
 
 
 def _pitch_differences(render: Tensor, recording: Tensor) -> Tensor:
     """Return `[frames]`, by how many nepers a render is higher where it and the recording are voiced."""
     ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), f0_curve(recording))
-    return (ours / theirs).log()
+    return ours - theirs
 
 
 def smallest_shift(
