@@ -1,28 +1,25 @@
-"""How high voices that are made speak, and with what melody, beside their speakers: by all that there is.
+"""How high voices that are made speak, and with what melody, beside their speakers: over all clips that there are.
 
     python -m stages.pitch lj libritts_121     three minutes a voice; writes the table of docs/results.md
 
-The evaluation compares held-out texts with their recordings, mostly two clips; a speaker's clips differ too much among
-themselves for that to tell a few per cent, or one melody from another. Here pitch is of all that was spoken and
-recorded, and the melody that of every clip's text, most of which the voice was trained on and the stock voice was not.
+The evaluation compares held-out texts with their recordings, mostly two clips; clips differ too much among themselves
+for that to tell a few per cent, or one melody from another. Most of the clips here are those that the voice was trained
+on, and the stock voice beside it was not.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from stages import places
 from stages.hearing import nearest_stock
-from voicepack.audio import read_audio
 from voicepack.clips import Clip, read_clips
 from voicepack.comparison import compare
 from voicepack.errors import VoicepackError
@@ -31,85 +28,66 @@ from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 from voicepack.pitch import f0_curve
-from voicepack.renders import FLOOR, NEW, read_renders, sample
 
 _PAGE = Path("docs/results.md")
 _HEADER = (
-    "voice", "speaker's F0, Hz", "clips differ by, %", "F0 by the speaker's", "held-out clips say", "stock voice",
-    "melody", "held-out clips say", "stock voice", "held-out clips say",
+    "voice", "clips", "F0 by the speaker's", "clips differ by", "stock voice", "F0 correlation", "stock voice",
+    "F0 spread by the speaker's", "stock voice",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Pitch:
-    """Log F0 in nepers: the mean over all voiced frames, and the standard deviation of the clips' means."""
+class Intonation:
+    """How a voice says what a speaker said: mean F0 by his, how far clips differ in that, melody and its spread."""
 
-    mean: float
-    deviation: float
-
-    def by(self, other: Pitch) -> float:
-        """Return how high this is by another: 1 is as high."""
-        return math.exp(self.mean - other.mean)
+    f0_mean_ratio: float  # geometric mean over the clips, by length
+    deviation: float  # standard deviation of its logarithm between clips, by length
+    f0_correlation: float
+    f0_spread_ratio: float
 
 
 def main(voices: Sequence[str]) -> None:
     if not voices:
         raise VoicepackError("name voices of params.yaml that are made.")
-    kokoro, packs = Kokoro(places.KOKORO), read_tensors(places.STOCK_VOICES)[0]
+    kokoro, stock = Kokoro(places.KOKORO), read_tensors(places.STOCK_VOICES)[0]
     lines = []
     for voice in voices:
-        pack, stock = load_pack(places.pack(voice)), packs[nearest_stock(voice)]
-        lines.append(line(voice, *(melody(kokoro, _clips(voice), each) for each in (pack, stock))))
+        clips = [clip for split in ("train", "held_out") for clip in read_clips(places.clips(voice), split)]
+        packs = load_pack(places.pack(voice)), stock[nearest_stock(voice)]
+        own, nearest = (intonation(kokoro, clips, pack) for pack in packs)
+        lines.append((
+            voice, str(len(clips)), f"{own.f0_mean_ratio:.3f}", f"{100 * own.deviation:.0f} %",
+            f"{nearest.f0_mean_ratio:.3f}", f"{own.f0_correlation:.3f}", f"{nearest.f0_correlation:.3f}",
+            f"{own.f0_spread_ratio:.3f}", f"{nearest.f0_spread_ratio:.3f}",
+        ))  # fmt: skip
     text = markdown_table(_HEADER, lines)
     print(text)
     put_table(_PAGE, "pitch", text)
 
 
-def line(voice: str, own_melody: float, stock_melody: float) -> list[str]:
-    """Measure the pitch of a voice that is made: a line of the table, with both melodies."""
-    folders = {NEW: places.voice_samples(voice), FLOOR: places.reference(voice)}
-    spoken = {}
-    for name, folder in folders.items():
-        sentences = [each.sentence for each in read_renders(folder) if each.voice == name and each.seed == 0]
-        spoken[name] = pitch_of(read_audio(sample(folder, sentence, name)) for sentence in sentences)
-    speaker = pitch_of(clip.audio for clip in _clips(voice))
-    held_out = json.loads((places.METRICS / f"{voice}.json").read_text())
-    return [
-        voice, f"{math.exp(speaker.mean):.0f}", f"{100 * speaker.deviation:.0f}",
-        f"{spoken[NEW].by(speaker):.3f}", f"{held_out['f0_mean_ratio']:.3f}", f"{spoken[FLOOR].by(speaker):.3f}",
-        f"{own_melody:.3f}", f"{held_out['f0_correlation']:.3f}",
-        f"{stock_melody:.3f}", f"{held_out['f0_correlation_floor']:.3f}",
-    ]  # fmt: skip
-
-
-def melody(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> float:
-    """Return the correlation of log F0 with the clips' of their texts spoken by a pack `[510, 1, 256]`, as it likes.
-
-    The mean over the clips that have voice.
-    """
-    correlations = []
-    for clip in clips:
-        render = kokoro.render(clip.phonemes, pack)
-        compared = compare(render, clip.audio, f0_curve(render), f0_curve(clip.audio))
-        correlations.append(compared["f0_correlation"])
-    return fmean(each for each in correlations if math.isfinite(each))
-
-
-def pitch_of(recordings: Iterable[Tensor]) -> Pitch:
-    """Return how high recordings `[samples]` are; those without voice do not count.
+def intonation(kokoro: Kokoro, clips: Iterable[Clip], pack: Tensor) -> Intonation:
+    """Compare clips with their texts as a pack `[510, 1, 256]` speaks them by itself.
 
     Raises VoicepackError if none has voice.
     """
-    curves = [f0_curve(recording) for recording in recordings]
-    voiced = [curve[curve > 0].log() for curve in curves if (curve > 0).any()]
-    if not voiced:
+    rows, seconds = [], []
+    for clip in clips:
+        render, recording = kokoro.render(clip.phonemes, pack), clip.audio
+        compared = compare(render, recording, f0_curve(render), f0_curve(recording))
+        row = [compared[name] for name in ("f0_mean_ratio", "f0_correlation", "f0_spread_ratio")]
+        if all(map(math.isfinite, row)):
+            rows.append(row)
+            seconds.append(clip.seconds)
+    if not rows:
         raise VoicepackError("no voice was heard in any recording.")
-    means = torch.stack([each.mean() for each in voiced])
-    return Pitch(float(torch.cat(voiced).mean()), float(means.std(correction=0)))
-
-
-def _clips(voice: str) -> list[Clip]:
-    return [clip for split in ("train", "held_out") for clip in read_clips(places.clips(voice), split)]
+    ratios, correlations, spreads = torch.tensor(rows).T
+    weights = torch.tensor(seconds) / sum(seconds)
+    logs = ratios.log()
+    mean = weights @ logs
+    deviation = (weights @ (logs - mean).square()).sqrt()
+    return Intonation(
+        math.exp(mean), float(deviation), float(weights @ correlations), float((weights @ spreads.log()).exp())
+    )
 
 
 if __name__ == "__main__":

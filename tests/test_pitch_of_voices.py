@@ -1,4 +1,4 @@
-"""How high voices speak, by all that was spoken."""
+"""How high a voice speaks, and with what melody, beside a speaker."""
 
 from __future__ import annotations
 
@@ -6,45 +6,43 @@ from pathlib import Path
 
 import pytest
 import torch
+from recordings import clip_of
 from torch import Tensor
 
 from stages import pitch
-from stages.pitch import melody, pitch_of
-from voicepack.audio import write_audio
+from stages.pitch import intonation
 from voicepack.clips import Clip
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.text import phonemize
 
-
-def hum(hertz: float, seconds: float = 1.0) -> Tensor:
-    """Return a voice-like tone `[samples]`: ten harmonics, each weaker than the one before."""
-    time = torch.arange(round(24_000 * seconds)) / 24_000
-    return 0.1 * torch.stack([torch.sin(2 * torch.pi * hertz * n * time) / n for n in range(1, 11)]).sum(0)
+TEXTS = ("Did you really walk home in the rain?", "No, my brother took the car.")
 
 
-def test_voices_are_compared_by_all_voiced_frames_and_clips_by_their_means() -> None:
-    speaker = pitch_of([hum(110), hum(130), torch.zeros(24_000)])
-    voice = pitch_of([hum(132, 2.0)])
-    assert voice.by(speaker) == pytest.approx(132 / (110 * 130) ** 0.5, rel=0.01)
-    assert speaker.deviation == pytest.approx(torch.tensor(130 / 110).log().item() / 2, rel=0.1)
-    assert voice.deviation == 0
+@pytest.fixture
+def clips(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path) -> list[Clip]:
+    """Recordings of af_heart."""
+    return [
+        clip_of(kokoro.render(phonemes, stock_packs["af_heart"], seed=7), tmp_path / f"{number}.wav", phonemes)
+        for number, phonemes in enumerate(map(phonemize, TEXTS))
+    ]
 
 
-def test_recordings_without_voice_are_one_line() -> None:
-    with pytest.raises(VoicepackError, match="no voice was heard"):
-        pitch_of([torch.zeros(24_000)])
-
-
-def test_a_voice_has_its_own_melody_and_another_has_not(
-    kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path
+def test_a_voice_has_its_own_pitch_and_melody_and_another_has_not(
+    kokoro: Kokoro, stock_packs: dict[str, Tensor], clips: list[Clip]
 ) -> None:
-    phonemes = phonemize("Did you really walk home in the rain?")
-    own, other = stock_packs["af_heart"], stock_packs["am_michael"]
-    recording = kokoro.render(phonemes, own, seed=1)
-    write_audio(tmp_path / "0.wav", recording)
-    clips = [Clip("0", "", phonemes, tmp_path / "0.wav", len(recording), 12_000, 60)]
-    assert melody(kokoro, clips, other) < 0.9 < melody(kokoro, clips, own)
+    own, other = (intonation(kokoro, clips, stock_packs[name]) for name in ("af_heart", "am_michael"))
+    assert own.f0_mean_ratio == pytest.approx(1, abs=0.02)
+    assert other.f0_mean_ratio < 0.8
+    assert own.deviation < 0.02
+    assert other.f0_correlation < 0.9 < own.f0_correlation
+    assert own.f0_spread_ratio == pytest.approx(1, abs=0.1)
+
+
+def test_recordings_without_voice_are_one_line(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path) -> None:
+    silence = clip_of(torch.zeros(24_000), tmp_path / "0.wav", phonemize("Yes."))
+    with pytest.raises(VoicepackError, match="no voice was heard"):
+        intonation(kokoro, [silence], stock_packs["af_heart"])
 
 
 def test_without_voices_it_is_one_line() -> None:

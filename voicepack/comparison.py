@@ -27,22 +27,22 @@ def compare(render: Tensor, recording: Tensor, render_f0: Tensor, recording_f0: 
     Frames are paired by time warping. NaN where there is nothing to compare, as F0 in a whisper.
 
     `mcd_db`            mel-cepstral distortion, see `mel_cepstral_distortion`
-    `f0_rmse_cents`     root mean square difference of F0 where both are voiced
-    `f0_correlation`    correlation of log F0 there, without octave errors (`voiced_pairs`): the shape of the melody
-    `f0_mean_ratio`     mean F0 (geometric, over the voiced frames of each) of the render by the recording's
-    `f0_spread_ratio`   standard deviation of log F0 of the same pairs as the correlation: below 1 is flatter
+    `f0_rmse_cents`     root mean square difference of F0 where both are voiced, the tracker's octave errors included;
+                        without them, by `voiced_pairs`:
+    `f0_correlation`    correlation of log F0: the shape of the melody
+    `f0_mean_ratio`     mean F0 (geometric) of the render by the recording's
+    `f0_spread_ratio`   the same of the standard deviation of log F0: below 1 is flatter than the speaker
     `rate_ratio`        speaking rate by the speaker's: above 1 is faster
     `energy_correlation`
     """
     path = warping_path(render, recording)
     path = path[(path[:, 0] < len(render_f0)) & (path[:, 1] < len(recording_f0))]
     spoken, recorded = voiced_pairs(path, render_f0, recording_f0)
-    mean, recorded_mean = (curve[curve > 0].log().mean() for curve in (render_f0, recording_f0))
     return {
         "mcd_db": mel_cepstral_distortion(render, recording),
         "f0_rmse_cents": f0_rmse_cents(render_f0, recording_f0, path),
         "f0_correlation": _correlation(spoken, recorded),
-        "f0_mean_ratio": float((mean - recorded_mean).exp()),
+        "f0_mean_ratio": float((spoken - recorded).mean().exp()),
         "f0_spread_ratio": float(spoken.std() / recorded.std()) if len(spoken) > 1 else math.nan,
         "rate_ratio": len(trim_silence(recording)) / len(trim_silence(render)),
         "energy_correlation": _correlation(energy_curve(render)[path[:, 0]], energy_curve(recording)[path[:, 1]]),
