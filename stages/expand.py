@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from stages import places
@@ -45,8 +44,6 @@ def main() -> None:
         clips, seconds = places.clips(stage.voice), stage.settings.calibration_seconds
         expand = partial(stage.settings.expand, RowCurve.fit(packs.values()))
         if seconds:
-            # On two threads the same inputs came out differently once; on one, nothing can add up in another order.
-            torch.set_num_threads(1)
             heard = choose_clips(read_clips(clips, "train"), seconds, seed=0)
             kokoro = Kokoro(places.KOKORO)
             offsets = hear_offsets(kokoro, heard, expand(voice))

@@ -7,3 +7,10 @@ Every module stands alone, so that a program imports only what it needs:
     voicepack.kokoro      frozen, differentiable synthesis with Kokoro
     voicepack.enrollment  recordings to a pack, without training
 """
+
+import os
+
+# Otherwise MKL, which multiplies torch's matrices, adds up in another order each time on several threads of some
+# processors, and no voice comes out twice. Read at its first call, so before anything is computed; see "Conditional
+# Numerical Reproducibility" in oneMKL's developer guide.
+os.environ.setdefault("MKL_CBWR", "AUTO")
