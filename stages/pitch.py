@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def main(voices: Sequence[str]) -> None:
     for voice in voices:
         clips = [clip for split in ("train", "held_out") for clip in read_clips(places.clips(voice), split)]
         packs = load_pack(places.pack(voice)), stock[nearest_stock(voice)]
-        own, nearest = (intonation(kokoro, clips, pack) for pack in packs)
+        recorded = [f0_curve(clip.audio) for clip in clips]
+        own, nearest = (intonation(kokoro, clips, recorded, pack) for pack in packs)
         lines.append((
             voice, str(len(clips)), f"{own.f0_mean_ratio:.3f}", f"{100 * own.deviation:.0f} %",
             f"{nearest.f0_mean_ratio:.3f}", f"{own.f0_correlation:.3f}", f"{nearest.f0_correlation:.3f}",
@@ -65,15 +66,15 @@ def main(voices: Sequence[str]) -> None:
     put_table(_PAGE, "pitch", text)
 
 
-def intonation(kokoro: Kokoro, clips: Iterable[Clip], pack: Tensor) -> Intonation:
-    """Compare clips with their texts as a pack `[510, 1, 256]` speaks them by itself.
+def intonation(kokoro: Kokoro, clips: Sequence[Clip], recorded: Sequence[Tensor], pack: Tensor) -> Intonation:
+    """Compare clips, whose F0 curves are `recorded`, with their texts as a pack `[510, 1, 256]` speaks them by itself.
 
     Raises VoicepackError if none has voice.
     """
     rows, seconds = [], []
-    for clip in clips:
-        render, recording = kokoro.render(clip.phonemes, pack), clip.audio
-        compared = compare(render, recording, f0_curve(render), f0_curve(recording))
+    for clip, curve in zip(clips, recorded, strict=True):
+        render = kokoro.render(clip.phonemes, pack)
+        compared = compare(render, clip.audio, f0_curve(render), curve)
         row = [compared[name] for name in ("f0_mean_ratio", "f0_correlation", "f0_spread_ratio")]
         if all(map(math.isfinite, row)):
             rows.append(row)

@@ -24,7 +24,7 @@ from voicepack.constants import DECODER, PREDICTOR
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.markdown import markdown_table, put_table
-from voicepack.training import VoiceTraining
+from voicepack.training import VoiceTraining, step_losses
 from voicepack.voice_losses import VoiceLosses
 from voicepack.voices import relative_errors
 
@@ -76,19 +76,14 @@ def table(voice: str) -> str:
 def mean_losses(
     losses: VoiceLosses, clips: Sequence[AlignedClip], voice: Tensor, settings: VoiceTraining
 ) -> dict[str, float]:
-    """Return the losses of a voice vector `[256]` by name, weighted as in training: means over the same few steps."""
+    """Return the losses of a voice vector `[256]` by name, weighted: means over the first steps of training."""
     weights = asdict(settings.losses)
     sums = dict.fromkeys(weights, 0.0)
-    for step in range(_STEPS):
-        generator = torch.Generator().manual_seed(step)
-        chosen = [clips[(step + later) % len(clips)] for later in range(min(settings.prosody_clips, len(clips)))]
-        with torch.no_grad():
-            values = losses.of_step(
-                voice[None].to(losses.kokoro.device), chosen, settings.window_seconds, generator, step,
-                own_prosody=settings.own_prosody(step),
-            )  # fmt: skip
-        for name, value in values.items():
-            sums[name] += weights[name] * float(value) / _STEPS
+    with torch.no_grad():
+        for step in range(_STEPS):
+            values = step_losses(losses, clips, voice[None].to(losses.kokoro.device), settings, step)
+            for name, value in values.items():
+                sums[name] += weights[name] * float(value) / _STEPS
     return sums
 
 

@@ -47,17 +47,12 @@ def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> Offsets
     differences, spoken, recorded = [], 0, 0
     for clip in clips:
         render, recording = kokoro.render(clip.phonemes, pack), clip.audio
-        differences.append(_pitch_differences(render, recording))
+        ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), f0_curve(recording))
+        differences.append(ours - theirs)
         spoken += len(trim_silence(render))
         recorded += len(trim_silence(recording))
     pitch = torch.cat(differences)
     return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recorded / spoken))
-
-
-def _pitch_differences(render: Tensor, recording: Tensor) -> Tensor:
-    """Return `[frames]`, by how many nepers a render is higher where it and the recording are voiced."""
-    ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), f0_curve(recording))
-    return ours - theirs
 
 
 def smallest_shift(

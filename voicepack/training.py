@@ -97,11 +97,7 @@ def train_voice(
     average, style = average.to(accelerator.device), style.to(accelerator.device)
     progress = tqdm(range(first, settings.steps), "train", initial=first, total=settings.steps)
     for step in progress:
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        count = min(settings.prosody_clips, len(clips))
-        chosen = [clips[_shuffled(step + later, len(clips), settings.seed)] for later in range(count)]
-        voice, own = network(style[None]), settings.own_prosody(step)
-        values = losses.of_step(voice, chosen, settings.window_seconds, generator, step, own_prosody=own)
+        values = step_losses(losses, clips, network(style[None]), settings, step)
         total = weighted(values, settings.losses)
         accelerator.backward(total)
         accelerator.clip_grad_norm_(network.parameters(), settings.gradient_clip)
@@ -116,6 +112,17 @@ def train_voice(
             _save(checkpoints / f"step_{step + 1:05d}.pt", step + 1, network, average, optimizer, schedule)
     trained = average.module.cpu()
     return trained.merged() if isinstance(trained, ShiftedProjection) else cast(Projection, trained)
+
+
+def step_losses(
+    losses: VoiceLosses, clips: Sequence[AlignedClip], voice: Tensor, settings: VoiceTraining, step: int
+) -> dict[str, Tensor]:
+    """Return the losses of `voice` `[1, 256]` by name, unweighted, on the clips and the window of a training step."""
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    count = min(settings.prosody_clips, len(clips))
+    chosen = [clips[_shuffled(step + later, len(clips), settings.seed)] for later in range(count)]
+    own = settings.own_prosody(step)
+    return losses.of_step(voice, chosen, settings.window_seconds, generator, step, own_prosody=own)
 
 
 def _shuffled(step: int, count: int, seed: int) -> int:
