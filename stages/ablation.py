@@ -47,6 +47,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "no speaker loss": {"train.losses.speaker": 0},
     "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
     "seed 1": {"train.seed": 1},
+    "seed 2": {"train.seed": 2},
     "projection's weights": {"train.network": "mlp", "train.lr": 3e-4},
     "no own prosody": {"train.own_prosody_every": 0},
     "no prior": {"train.losses.prior": 0},
