@@ -11,7 +11,7 @@ from torch import Tensor
 from stages import places
 from stages.stage import running
 from stages.voice import load_voice
-from voicepack.calibration import hear_offsets, smallest_shift
+from voicepack.calibration import calibrate
 from voicepack.clips import choose_clips, read_clips
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, sha256, tree_sha256
@@ -44,11 +44,10 @@ def main() -> None:
         clips, seconds = places.clips(stage.voice), stage.settings.calibration_seconds
         expand = partial(stage.settings.expand, RowCurve.fit(packs.values()))
         if seconds:
-            heard = choose_clips(read_clips(clips, "train"), seconds, seed=0)
-            kokoro = Kokoro(places.KOKORO)
-            offsets = hear_offsets(kokoro, heard, expand(voice))
-            voice = voice + smallest_shift(kokoro, heard, voice, expand, VoiceSpace.fit(packs), offsets)
-            stage.run.log_metrics({f"{name}_offset": value for name, value in asdict(offsets).items()})
+            spoken = choose_clips(read_clips(clips, "train"), seconds, seed=0)
+            voice, heard = calibrate(Kokoro(places.KOKORO), spoken, voice, expand, VoiceSpace.fit(packs))
+            for step, offsets in enumerate(heard):
+                stage.run.log_metrics({f"{name}_offset": value for name, value in asdict(offsets).items()}, step)
         speaker = load_voice(stage.voice)
         about = {
             "name": stage.voice,

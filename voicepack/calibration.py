@@ -26,6 +26,9 @@ from voicepack.voices import VoiceSpace
 # Nepers, about 16 %. Training left 9 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
 
+# One takes some four fifths of an offset away, less where pitch and tempo hang together in the voice.
+STEPS = 2
+
 Expand = Callable[[Tensor], Tensor]  # a voice vector `[256]` to a pack `[510, 1, 256]`, differentiable
 
 
@@ -37,22 +40,34 @@ class Offsets:
     rate: float
 
 
-def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> Offsets:
-    """Return how far a pack `[510, 1, 256]` speaks the texts of clips from how they are spoken.
+def calibrate(
+    kokoro: Kokoro, clips: Sequence[Clip], voice: Tensor, expand: Expand, space: VoiceSpace
+) -> tuple[Tensor, list[Offsets]]:
+    """Bring a voice vector `[256]` to the pitch and tempo of clips; return it, and what was heard before each step."""
+    recorded = [f0_curve(clip.audio) for clip in clips]
+    heard = []
+    for _ in range(STEPS):
+        heard.append(hear_offsets(kokoro, clips, recorded, expand(voice)))
+        voice = voice + smallest_shift(kokoro, clips, voice, expand, space, heard[-1])
+    return voice, heard
+
+
+def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], recorded: Sequence[Tensor], pack: Tensor) -> Offsets:
+    """Return how far a pack `[510, 1, 256]` speaks the texts of clips, whose F0 curves are `recorded`, from them.
 
     In pitch the mean over the frames of all clips that are voiced in both, paired by time warping; the tracker's
     octave errors do not count, nor do clips without voice, as whispered ones. In tempo the time between the silences at
     both ends.
     """
-    differences, spoken, recorded = [], 0, 0
-    for clip in clips:
+    differences, render_samples, recording_samples = [], 0, 0
+    for clip, curve in zip(clips, recorded, strict=True):
         render, recording = kokoro.render(clip.phonemes, pack), clip.audio
-        ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), f0_curve(recording))
+        ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), curve)
         differences.append(ours - theirs)
-        spoken += len(trim_silence(render))
-        recorded += len(trim_silence(recording))
+        render_samples += len(trim_silence(render))
+        recording_samples += len(trim_silence(recording))
     pitch = torch.cat(differences)
-    return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recorded / spoken))
+    return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recording_samples / render_samples))
 
 
 def smallest_shift(
@@ -62,7 +77,7 @@ def smallest_shift(
 
     Smallest in units of how the stock voices vary, so that it goes along directions in which voices differ: the
     least-norm solution `C J' (J C J')^-1 d`, with the covariance C of the space and the gradients J of mean log F0 and
-    of tempo as Kokoro predicts them. One such step takes some four fifths of an offset away.
+    of tempo as Kokoro predicts them.
     """
     vector = voice.clone().requires_grad_()
     pack = expand(vector)
