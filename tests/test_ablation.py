@@ -60,6 +60,18 @@ def test_choices_are_compared_over_the_voices_that_have_both() -> None:
     assert rows[3].endswith("|  | 0.500 | 0.900 |")
 
 
+def test_with_a_change_stands_what_chance_makes_of_it() -> None:
+    likeness = {"40 steps": (0.1, 0.6), "seed 1": (0.2, 0.6), "seed 2": (0.3, 0.6)}
+    rows = [
+        row(choice, voice, value) for choice, both in likeness.items() for voice, value in zip("ab", both, strict=True)
+    ]
+    rows += [row("seed 1", "with one seed alone", 0.9), row("no prior", "a", 0.5)]
+    assert ablation.chance(rows, "likeness_normalised") == pytest.approx(2.776 * math.sqrt(0.01 / 2), abs=1e-3)
+    last = ablation.table(rows).splitlines()[-1]
+    assert last.startswith("| no prior | 0.500 (+0.400 ± 0.278) | 0.020 (+0.000 ± 0.000) |")
+    assert math.isnan(ablation.chance(rows[:2], "likeness_normalised"))
+
+
 def test_expansions_are_compared_by_length() -> None:
     curved, flat = ablation._EXPANSIONS.values()
     rows = [row(curved, "ann", 0.4, 0.75), row(curved, "ben", 0.4, 0.0), row(flat, "ann", 0.4, 0.25)]
