@@ -23,7 +23,7 @@ from voicepack.pitch import f0_curve
 from voicepack.prosody_losses import VOICED
 from voicepack.voices import VoiceSpace
 
-# Nepers, about 16 %. Training left 9 % at most of ten real speakers; a tracker lost in noise may say anything.
+# Nepers, about 16 %. Training left 12 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
 
 # One takes some four fifths of an offset away, less where pitch and tempo hang together in the voice.
