@@ -37,6 +37,10 @@ def test_nothing_to_say_is_one_line(text: str) -> None:
     assert str(caught.value).count("\n") <= text.count("\n")
 
 
+def test_punctuation_on_a_line_of_its_own_does_not_hide_the_words() -> None:
+    assert phonemize("...\nHello there.").endswith(phonemize("Hello there."))
+
+
 def test_too_much_at_once_is_one_line() -> None:
     long = "The quick brown fox jumps over the lazy dog. " * 15
     with pytest.raises(VoicepackError, match=r"\d+ phonemes, Kokoro speaks 510 at once") as caught:

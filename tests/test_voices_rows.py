@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
+from voicepack.constants import HALVES
 from voicepack.rows import RowCurve, base_vector
 from voicepack.voices import HELD_OUT, VoiceSpace, draw_pack, training_voices
 
@@ -63,6 +64,12 @@ def check_space(packs: dict[str, Tensor]) -> None:
     # By construction the mean squared whitened coordinate is (V - 1) / V.
     expected = torch.full((2,), 1 - 1 / len(packs))
     torch.testing.assert_close(space.distance(vectors).mean(0), expected, rtol=1e-3, atol=1e-3)
+
+    # The covariance is the one that distances are measured by.
+    shift = vectors[0] - space.mean
+    for index, half in enumerate(HALVES):
+        distance = shift[half] @ torch.linalg.solve(space.covariance(index), shift[half]) / 128
+        torch.testing.assert_close(distance, space.distance(vectors)[0, index], rtol=1e-3, atol=0)
 
 
 def test_voice_space_of_small_packs():

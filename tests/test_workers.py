@@ -1,7 +1,11 @@
 """Work spread over processes; what they run lies in this module, because they are spawned."""
 
 import functools
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,3 +93,41 @@ def test_an_error_arrives_as_itself_after_the_results_before_it(workers: Workers
 def test_an_error_in_loading_arrives_as_itself() -> None:
     with Workers(load_nothing, 1) as workers, pytest.raises(VoicepackError, match="the weights are missing"):
         list(workers.map(double, [torch.zeros(1)]))
+
+
+def test_a_worker_that_is_killed_ends_the_work_with_an_error() -> None:
+    """After tensors have come back, for which torch started its manager of shared memory."""
+    before = set(multiprocessing.active_children())
+    with Workers(dict, 2) as workers, pytest.raises(VoicepackError, match="a worker was ended from outside"):
+        for count, _ in enumerate(workers.map(double, [torch.zeros(300)] * 1000)):
+            if count == 3:
+                (*_, worker) = set(multiprocessing.active_children()) - before
+                assert worker.pid is not None
+                os.kill(worker.pid, signal.SIGKILL)
+
+
+def test_workers_end_when_what_started_them_is_killed() -> None:
+    program = (
+        "import test_workers as t; from voicepack.workers import Workers\n"
+        "workers = Workers(dict, 1)\n"
+        "print(next(workers.map(t.use, [0.0]))[1], flush=True); input()"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), str(Path.cwd())))}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(worker)
+
+
+def alive(process: int) -> bool:
+    """Return whether a process runs; one that has ended and is not yet collected does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -17,7 +17,7 @@ from torch import Tensor
 from voicepack.alignment import voiced_pairs, warping_path
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
-from voicepack.constants import PREDICTOR
+from voicepack.constants import HALVES, PREDICTOR
 from voicepack.kokoro import Kokoro
 from voicepack.pitch import f0_curve
 from voicepack.prosody_losses import VOICED
@@ -89,16 +89,7 @@ def smallest_shift(
     measures = torch.cat(f0).mean(), -torch.cat(durations).sum().log()
     gradients = torch.stack([torch.autograd.grad(each, vector, retain_graph=True)[0][PREDICTOR] for each in measures])
     wanted = -torch.tensor([offsets.pitch, offsets.rate]).clamp(-LARGEST_OFFSET, LARGEST_OFFSET)
-    along = _covariance(space) @ gradients.T  # [128, 2]
+    along = space.covariance(HALVES.index(PREDICTOR)) @ gradients.T  # [128, 2]
     shift = torch.zeros_like(voice)
     shift[PREDICTOR] = along @ torch.linalg.solve(gradients @ along, wanted)
     return shift
-
-
-def _covariance(space: VoiceSpace) -> Tensor:
-    """Return the covariance `[128, 128]` of the predictor halves of the stock voices."""
-    components, (_, deviations) = space.components[1], space.deviations
-    along = components.T @ components
-    return components.T @ (deviations.square()[:, None] * components) + space.residual[1] ** 2 * (
-        torch.eye(len(along)) - along
-    )

@@ -23,9 +23,9 @@ def phonemize(text: str, language: str = "a") -> str:
     Raises VoicepackError if there is nothing to say, or more than Kokoro says at once (510 phonemes).
     """
     chunks = [result.phonemes for result in _pipeline(language)(text) if result.phonemes]
-    if not chunks or not any(character.isalpha() for character in chunks[0]):
-        raise VoicepackError(f"'{text[:40]}': nothing to say in this text.")
     phonemes = " ".join(chunks)
+    if not any(character.isalpha() for character in phonemes):
+        raise VoicepackError(f"'{text[:40]}': nothing to say in this text.")
     if len(phonemes) > MAX_PHONEMES:
         raise VoicepackError(
             f"'{text[:40]}…': {len(phonemes)} phonemes, Kokoro speaks {MAX_PHONEMES} at once. Cut the clip in two."

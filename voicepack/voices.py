@@ -76,6 +76,13 @@ class VoiceSpace:
         """Return `[B, 2]`, the mean squared whitened coordinate of each half: about 1 for a stock voice."""
         return self.whitened(vectors).square().sum(-1) / 128
 
+    def covariance(self, half: int) -> Tensor:
+        """Return the covariance `[128, 128]` of a half, by its place in HALVES."""
+        components = self.components[half]
+        left_over = torch.eye(components.shape[1]) - components.T @ components
+        along = components.T @ (self.deviations[half].square()[:, None] * components)
+        return along + self.residual[half] ** 2 * left_over
+
     def draw_shift(self, generator: torch.Generator) -> Tensor:
         """Draw the difference `[256]` between a random voice and the mean voice."""
         shift = torch.empty(256)

@@ -6,11 +6,15 @@ any number of cores, where the order of sums in several threads is not.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import torch
@@ -35,8 +39,16 @@ class Workers(Generic[Tools]):
         self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load, list(warnings.filters)))
 
     def map(self, work: Callable[[Tools, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield `work(tools, item)` for every item, in order; the first error ends it."""
-        yield from self._pool.map(_call, ((work, item) for item in items))
+        """Yield `work(tools, item)` for every item, in order; the first error ends it.
+
+        Raises VoicepackError if a worker dies.
+        """
+        try:
+            yield from self._pool.map(_call, ((work, item) for item in items))
+        except BrokenProcessPool:
+            raise VoicepackError(
+                "a worker was ended from outside, as the system does when memory runs out (2 GB a core are needed)."
+            ) from None
 
     def __enter__(self) -> Workers[Tools]:
         return self
@@ -46,6 +58,8 @@ class Workers(Generic[Tools]):
 
 
 def _start(load: Callable[[], Any], silenced: Any) -> None:
+    _keep_descriptors()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cast(list[Any], warnings.filters)[:] = silenced  # what the parent does not want to hear of
     os.environ["OMP_NUM_THREADS"] = "1"  # for libraries with threads of their own
     torch.set_num_threads(1)
@@ -54,6 +68,26 @@ def _start(load: Callable[[], Any], silenced: Any) -> None:
         _tools["loaded"] = load()
     except VoicepackError as error:  # raised here, it would only be said that a worker died
         _tools["error"] = error
+
+
+def _keep_descriptors() -> None:
+    """Hand no open descriptor on to other programs.
+
+    By one of them the parent sees that this worker died. Torch's manager of shared memory, which outlives it, would
+    keep that open, and the parent would wait for ever.
+    """
+    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        if descriptor > 2:
+            with contextlib.suppress(OSError):  # the one of the listing itself, closed by now
+                os.set_inheritable(descriptor, False)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, killed perhaps; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _call(task: tuple[Callable[[Any, Any], Any], Any]) -> Any:
