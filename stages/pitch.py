@@ -4,7 +4,7 @@
 
 The evaluation compares held-out texts with their recordings, mostly two clips; clips differ too much among themselves
 for that to tell a few per cent, or one melody from another. Most of the clips here are those that the voice was trained
-on, and the stock voice beside it was not.
+on, and the stock voice beside it was not. "Difference" is that of the correlations, with its 95 % interval over clips.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from stages import places
 from stages.hearing import nearest_stock
 from voicepack.clips import Clip, read_clips
 from voicepack.comparison import compare
+from voicepack.confidence import difference
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
@@ -30,20 +31,42 @@ from voicepack.pack import load_pack
 from voicepack.pitch import f0_curve
 
 _PAGE = Path("docs/results.md")
+_MEASURES = ("f0_mean_ratio", "f0_correlation", "f0_spread_ratio")
 _HEADER = (
     "voice", "clips", "F0 by the speaker's", "clips differ by", "stock voice", "F0 correlation", "stock voice",
-    "F0 spread by the speaker's", "stock voice",
+    "difference", "F0 spread by the speaker's", "stock voice",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Intonation:
-    """How a voice says what a speaker said: mean F0 by his, how far clips differ in that, melody and its spread."""
+    """How a voice says what a speaker said in clips `[clips]`: mean F0 by the speaker's, melody and its spread."""
 
-    f0_mean_ratio: float  # geometric mean over the clips, by length
-    deviation: float  # standard deviation of its logarithm between clips, by length
-    f0_correlation: float
-    f0_spread_ratio: float
+    weights: Tensor  # of the clips by length; their sum is 1
+    f0_mean_ratios: Tensor
+    f0_correlations: Tensor
+    f0_spread_ratios: Tensor
+
+    @property
+    def f0_mean_ratio(self) -> float:
+        """The geometric mean over the clips."""
+        return math.exp(self.weights @ self.f0_mean_ratios.log())
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the mean F0's logarithm between clips."""
+        logs = self.f0_mean_ratios.log()
+        return math.sqrt(self.weights @ (logs - self.weights @ logs).square())
+
+    @property
+    def f0_correlation(self) -> float:
+        """The mean over the clips."""
+        return float(self.weights @ self.f0_correlations)
+
+    @property
+    def f0_spread_ratio(self) -> float:
+        """The geometric mean over the clips."""
+        return math.exp(self.weights @ self.f0_spread_ratios.log())
 
 
 def main(voices: Sequence[str]) -> None:
@@ -53,12 +76,12 @@ def main(voices: Sequence[str]) -> None:
     lines = []
     for voice in voices:
         clips = [clip for split in ("train", "held_out") for clip in read_clips(places.clips(voice), split)]
-        packs = load_pack(places.pack(voice)), stock[nearest_stock(voice)]
-        recorded = [f0_curve(clip.audio) for clip in clips]
-        own, nearest = (intonation(kokoro, clips, recorded, pack) for pack in packs)
+        own, nearest = intonations(kokoro, clips, (load_pack(places.pack(voice)), stock[nearest_stock(voice)]))
+        more = difference(own.f0_correlations.numpy(), nearest.f0_correlations.numpy(), own.weights.numpy(), None)
         lines.append((
             voice, str(len(clips)), f"{own.f0_mean_ratio:.3f}", f"{100 * own.deviation:.0f} %",
             f"{nearest.f0_mean_ratio:.3f}", f"{own.f0_correlation:.3f}", f"{nearest.f0_correlation:.3f}",
+            f"{more.value:+.3f} [{more.low:+.3f}, {more.high:+.3f}]",
             f"{own.f0_spread_ratio:.3f}", f"{nearest.f0_spread_ratio:.3f}",
         ))  # fmt: skip
     text = markdown_table(_HEADER, lines)
@@ -66,29 +89,24 @@ def main(voices: Sequence[str]) -> None:
     put_table(_PAGE, "pitch", text)
 
 
-def intonation(kokoro: Kokoro, clips: Sequence[Clip], recorded: Sequence[Tensor], pack: Tensor) -> Intonation:
-    """Compare clips, whose F0 curves are `recorded`, with their texts as a pack `[510, 1, 256]` speaks them by itself.
+def intonations(kokoro: Kokoro, clips: Sequence[Clip], packs: Sequence[Tensor]) -> list[Intonation]:
+    """Compare clips with their texts as each of the packs `[510, 1, 256]` speaks them by itself.
 
-    Raises VoicepackError if none has voice.
+    Over the clips in which voice is heard from all. Raises VoicepackError if there are none.
     """
-    rows, seconds = [], []
-    for clip, curve in zip(clips, recorded, strict=True):
-        render = kokoro.render(clip.phonemes, pack)
-        compared = compare(render, clip.audio, f0_curve(render), curve)
-        row = [compared[name] for name in ("f0_mean_ratio", "f0_correlation", "f0_spread_ratio")]
-        if all(map(math.isfinite, row)):
-            rows.append(row)
-            seconds.append(clip.seconds)
-    if not rows:
+    rows = []
+    for clip in clips:
+        recorded = f0_curve(clip.audio)
+        for pack in packs:
+            render = kokoro.render(clip.phonemes, pack)
+            compared = compare(render, clip.audio, f0_curve(render), recorded)
+            rows.append([compared[name] for name in _MEASURES])
+    measures = torch.tensor(rows, dtype=torch.float64).view(len(clips), len(packs), len(_MEASURES))
+    heard = measures.isfinite().all(-1).all(-1)
+    if not heard.any():
         raise VoicepackError("no voice was heard in any recording.")
-    ratios, correlations, spreads = torch.tensor(rows).T
-    weights = torch.tensor(seconds) / sum(seconds)
-    logs = ratios.log()
-    mean = weights @ logs
-    deviation = (weights @ (logs - mean).square()).sqrt()
-    return Intonation(
-        math.exp(mean), float(deviation), float(weights @ correlations), float((weights @ spreads.log()).exp())
-    )
+    seconds = torch.tensor([clip.seconds for clip in clips], dtype=torch.float64)[heard]
+    return [Intonation(seconds / seconds.sum(), *of_pack.T) for of_pack in measures[heard].unbind(1)]
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ from recordings import clip_of
 from torch import Tensor
 
 from stages import pitch
-from stages.pitch import intonation
+from stages.pitch import intonations
 from voicepack.clips import Clip
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
-from voicepack.pitch import f0_curve
 from voicepack.text import phonemize
 
 TEXTS = ("Did you really walk home in the rain?", "No, my brother took the car.")
@@ -32,8 +31,7 @@ def clips(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path) -> lis
 def test_a_voice_has_its_own_pitch_and_melody_and_another_has_not(
     kokoro: Kokoro, stock_packs: dict[str, Tensor], clips: list[Clip]
 ) -> None:
-    recorded = [f0_curve(clip.audio) for clip in clips]
-    own, other = (intonation(kokoro, clips, recorded, stock_packs[name]) for name in ("af_heart", "am_michael"))
+    own, other = intonations(kokoro, clips, [stock_packs[name] for name in ("af_heart", "am_michael")])
     assert own.f0_mean_ratio == pytest.approx(1, abs=0.02)
     assert other.f0_mean_ratio < 0.8
     assert own.deviation < 0.02
@@ -44,7 +42,7 @@ def test_a_voice_has_its_own_pitch_and_melody_and_another_has_not(
 def test_recordings_without_voice_are_one_line(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path: Path) -> None:
     silence = clip_of(torch.zeros(24_000), tmp_path / "0.wav", phonemize("Yes."))
     with pytest.raises(VoicepackError, match="no voice was heard"):
-        intonation(kokoro, [silence], [f0_curve(silence.audio)], stock_packs["af_heart"])
+        intonations(kokoro, [silence], [stock_packs["af_heart"]])
 
 
 def test_without_voices_it_is_one_line() -> None:
