@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if subprocess.run(command, check=False, env=os.environ | {"PATH": path}).returncode:
             raise VoicepackError("the pipeline stopped. Mend what it says above and run the same command again.")
         folder = collect(options.name, options.out)
-    except VoicepackError as error:
+    except (VoicepackError, OSError) as error:  # OSError: --out where nothing can be written
         sys.exit(f"training_styletts2: {error}")
     subprocess.run([sys.executable, "-m", "stages.show", options.name], check=True)
     print(f"\nAll of it: {folder}")

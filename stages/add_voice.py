@@ -18,6 +18,7 @@ from stages.edit_settings import edit_settings, read_document
 from stages.settings import PARAMS_FILE
 from voicepack.dataset import METADATA_FILE, read_metadata
 from voicepack.errors import VoicepackError
+from voicepack.pack import check_name
 
 
 def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = "") -> bool:
@@ -36,16 +37,14 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
     data, project = data.resolve(), file.resolve().parent
     path = str(data.relative_to(project) if data.is_relative_to(project) else data)
     section = {f"voices.{name}.data": path} | ({f"voices.{name}.speaker": speaker} if speaker else {})
-    if not edit_settings(section, file):
-        return False
     pack = {
         "path": str(places.pack(name)),
         "type": "voice",
         "desc": f"Kokoro-82M voice pack; card: {places.card(name)}",
     }
     artifact = {f"artifacts.{artifact_name(name)}.{key}": value for key, value in pack.items()}
-    edit_settings(artifact, file.with_name("dvc.yaml"))
-    return True
+    registered = edit_settings(artifact, file.with_name("dvc.yaml"))
+    return edit_settings(section, file) or registered
 
 
 def artifact_name(voice: str) -> str:
@@ -59,6 +58,7 @@ def check_names(names: Sequence[str], file: Path = PARAMS_FILE) -> None:
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+        check_name(name)
         for other in voices:
             if other != name and artifact_name(other) == artifact_name(name):
                 raise VoicepackError(f"NAME is '{name}', which is too like voice '{other}'. Choose another.")

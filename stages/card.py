@@ -20,7 +20,7 @@ class CardSettings:
 def main() -> None:
     with running("card", CardSettings) as stage:
         _, about = read_tensors(places.pack(stage.voice).with_suffix(".safetensors"))
-        metrics = json.loads((places.METRICS / f"{stage.voice}.json").read_text())
+        metrics = json.loads(places.measures(stage.voice).read_text())
         card = voice_card(about, metrics, base_model=stage.settings.base_model, language=stage.settings.language)
         with written_whole(places.card(stage.voice)) as temporary:
             temporary.write_text(card)

@@ -14,7 +14,7 @@ import torch
 
 from stages import places
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, written_whole
+from voicepack.files import read_tensors, sha256, written_whole
 from voicepack.pack import load_pack
 from voicepack.rows import base_vector
 
@@ -30,7 +30,7 @@ def collect(voice: str, out: Path) -> Path:
     if not places.pack(voice).exists() or not samples:
         raise VoicepackError(f"{voice}: not made yet. Run `dvc repro evaluate@{voice}`.")
     folder = out / voice
-    projection, about = read_tensors(places.projection(voice))
+    projection, _ = read_tensors(places.projection(voice))
     styles, _ = read_tensors(places.styles(voice))
     del projection["voice"]  # before it was calibrated; expanding leaves the mean of a pack's settled rows as it was
     artifacts = {
@@ -51,8 +51,10 @@ def collect(voice: str, out: Path) -> Path:
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir()
     # Those of the run that made the voice. One out of the cache was trained elsewhere and has none here.
-    for checkpoint in sorted((places.CHECKPOINTS / voice / about["checkpoints"]).glob("step_*.pt")):
-        _copy(checkpoint, checkpoints / checkpoint.name)
+    for made in (places.CHECKPOINTS / voice).glob(f"*/{places.MADE}"):
+        if made.read_text() == sha256(places.projection(voice)):
+            for checkpoint in sorted(made.parent.glob("step_*.pt")):
+                _copy(checkpoint, checkpoints / checkpoint.name)
     return folder
 
 

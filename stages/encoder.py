@@ -14,7 +14,6 @@ import torch
 from stages import places
 from stages.speech import rendered_speech
 from stages.stage import Stage, running
-from stages.tracking import git
 from voicepack.encoder_training import EncoderTraining, train_encoder
 from voicepack.files import check_sha256, read_tensors, sha256, write_json, written_whole
 from voicepack.processes import processes
@@ -91,7 +90,6 @@ def about_training(settings: EncoderSettings, training: Speech) -> dict[str, str
         "training": str(settings.training),
         "weights_sha256": sha256(places.KOKORO / MODEL_FILE),
         "voices_sha256": sha256(places.STOCK_VOICES),
-        "commit": git("rev-parse", "HEAD"),
         "held_out_voices": " ".join(HELD_OUT),
     }
 

@@ -47,11 +47,11 @@ def main() -> None:
 
         renders = [*spoken, *read_renders(places.reference(voice))]
         metrics = summarise(renders) | recovery(voice, pack, read_tensors(places.STOCK_VOICES)[0])
-        write_table(places.METRICS / "sentences" / f"{voice}.tsv", [each.values() for each in renders])
-        write_table(places.METRICS / "scores" / f"{voice}.tsv", score_table(renders))
-        write_table(places.METRICS / "lengths" / f"{voice}.tsv", length_table(renders))
-        write_table(places.METRICS / "f0" / f"{voice}.tsv", f0_table(spoken, sentences), F0_COLUMNS)
-        write_json(places.METRICS / f"{voice}.json", metrics)
+        write_table(places.sentences(voice), [each.values() for each in renders])
+        write_table(places.scores(voice), score_table(renders))
+        write_table(places.lengths(voice), length_table(renders))
+        write_table(places.f0(voice), f0_table(spoken, sentences), F0_COLUMNS)
+        write_json(places.measures(voice), metrics)
         stage.run.log_metrics(metrics)
         stage.run.log_artifact(folder)
 

@@ -16,20 +16,26 @@ from voicepack.errors import VoicepackError
 
 
 def find_run(address: str, revision: str = "") -> str:
-    """Return the id of the newest MLflow run with the inputs that dvc.lock of a revision has for a stage.
+    """Return the id of the newest finished MLflow run with the inputs that dvc.lock of a revision has for a stage.
 
-    Raises VoicepackError if dvc.lock does not have the stage, or no run has its inputs.
+    Raises VoicepackError if dvc.lock does not have the stage, no run has its inputs, or the server is away.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     mlflow.set_tracking_uri(tracking_uri())
     inputs = locked_inputs_md5(address, revision)
-    runs = mlflow.search_runs(
-        experiment_names=[EXPERIMENT],
-        filter_string=f"tags.`dvc.stage` = '{address}' and tags.`dvc.inputs_md5` = '{inputs}'",
-        order_by=["attributes.start_time DESC"],
-        output_format="list",
-    )
+    try:
+        runs = mlflow.search_runs(
+            experiment_names=[EXPERIMENT],
+            filter_string=f"tags.`dvc.stage` = '{address}' and tags.`dvc.inputs_md5` = '{inputs}'"
+            " and attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+            output_format="list",
+        )
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise VoicepackError(f"{tracking_uri()} does not answer ({reason}). Is the server there?") from None
     if not runs:
         raise VoicepackError(f"{address}: no MLflow run with these inputs in {tracking_uri()}. It ran elsewhere.")
     return str(runs[0].info.run_id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -54,7 +55,7 @@ def main(voices: Sequence[str]) -> None:
 
 def compare(voice: str) -> list[Row]:
     """Measure the three kinds of rows for a voice that is made, a line for each."""
-    settings = load_settings("train", TrainSettings)
+    settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
     vector = read_tensors(places.projection(voice))[0]["voice"]
     packs, _ = read_tensors(places.STOCK_VOICES)
     material = read_material(voice, settings)

@@ -18,6 +18,7 @@ DEMO = Path("data/demo")
 TRUTH = "truth.safetensors"  # in a synthetic dataset: the voice vector that spoke it
 RENDERED_SPEECH = Path("data/rendered_speech")  # scratch: kept out of Git and DVC, rendered again when missing
 CHECKPOINTS = Path("models/checkpoints")  # scratch as well
+MADE = "made.sha256"  # beside the checkpoints of a voice: of the projection that came of them
 METRICS = Path("metrics")
 SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
@@ -45,6 +46,36 @@ def styles(voice: str) -> Path:
 def projection(voice: str) -> Path:
     """Return the file of a voice's trained projection."""
     return Path("models/projection") / f"{voice}.safetensors"
+
+
+def training(voice: str) -> Path:
+    """Return the table of a voice's losses by step."""
+    return METRICS / "training" / f"{voice}.tsv"
+
+
+def measures(voice: str) -> Path:
+    """Return the file of a voice's measures."""
+    return METRICS / f"{voice}.json"
+
+
+def scores(voice: str) -> Path:
+    """Return the table of a voice's measures with intervals, beside those of the floor and of real clips."""
+    return METRICS / "scores" / f"{voice}.tsv"
+
+
+def lengths(voice: str) -> Path:
+    """Return the table of a voice's measures by length of the sentence."""
+    return METRICS / "lengths" / f"{voice}.tsv"
+
+
+def f0(voice: str) -> Path:
+    """Return the table of a voice's F0 curves."""
+    return METRICS / "f0" / f"{voice}.tsv"
+
+
+def sentences(voice: str) -> Path:
+    """Return the table of every sentence that a voice has spoken."""
+    return METRICS / "sentences" / f"{voice}.tsv"
 
 
 def pack(voice: str) -> Path:

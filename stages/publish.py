@@ -29,8 +29,8 @@ def files_of(voice: str) -> dict[str, Path]:
     files = {"README.md": places.card(voice)} | {
         pack.with_suffix(suffix).name: pack.with_suffix(suffix) for suffix in (".pt", ".safetensors", ".npz")
     }
-    for number, sample in enumerate(sorted(places.voice_samples(voice).glob("test_*.wav")), start=1):
-        files[f"samples/{voice}_{number}.wav"] = sample
+    for sample in sorted(places.voice_samples(voice).glob("test_*.wav")):
+        files[f"samples/{voice}_{sample.stem.removeprefix('test_')}.wav"] = sample
     for path in files.values():
         if not path.exists():
             raise VoicepackError(f"{path}: not there. Run `dvc repro card@{voice}`.")

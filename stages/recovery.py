@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -51,7 +51,7 @@ def table(voice: str) -> str:
     truth = Path(load_voice(voice).data, places.TRUTH)
     if not truth.exists():
         raise VoicepackError(f"{truth}: no such file. Only a synthetic speaker's true vector is known.")
-    settings = load_settings("train", TrainSettings)
+    settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
     material = read_material(voice, settings)
     true, found = read_tensors(truth)[0]["voice"], read_tensors(places.projection(voice))[0]["voice"]
     acoustic, prosodic = true.clone(), true.clone()

@@ -12,6 +12,7 @@ from stages import places
 from stages.hearing import read_judge
 from stages.stage import running
 from voicepack.clips import read_clips
+from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_tensors
 from voicepack.floor_and_ceiling import ceilings, held_out_sentences, reference_embedding
 from voicepack.kokoro import Kokoro
@@ -26,6 +27,11 @@ from voicepack.speaking import Hearing, listeners, speak
 class ReferenceSettings:
     sentences: int
     held_out_seconds: float
+
+    def __post_init__(self) -> None:
+        """Raise VoicepackError for a number that is too small."""
+        if self.sentences < 1:
+            raise VoicepackError(f"reference.sentences is {self.sentences}. Write 1 or more.")
 
 
 def main() -> None:

@@ -48,9 +48,9 @@ def files(name: str) -> VoiceFiles:
         reference=places.reference(name),
         baselines=places.baselines(name),
         new=places.voice_samples(name),
-        lengths=METRICS / "lengths" / f"{name}.tsv",
-        f0=METRICS / "f0" / f"{name}.tsv",
-        training=METRICS / "training" / f"{name}.tsv",
+        lengths=places.lengths(name),
+        f0=places.f0(name),
+        training=places.training(name),
         rejected=places.clips(name) / "rejected.tsv",
         pack=places.pack(name).with_suffix(".safetensors"),
     )

@@ -1,6 +1,6 @@
 """params.yaml, read through types: cast, complete, and without unknown keys.
 
-PyYAML reads `1e-4` as a string where DVC reads a number, and a misspelt knob would silently do nothing:
+Read as YAML 1.2, as DVC does: to YAML 1.1 `no` is false and `0121` is 81. A misspelt knob would silently do nothing:
 every section is therefore poured into a dataclass that says what is allowed.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from voicepack.errors import VoicepackError
 
@@ -27,10 +27,10 @@ def load_settings(section: str, settings_type: type[Settings], file: Path = PARA
     Raises VoicepackError for a missing file or section, an unknown or missing key, or a value of the wrong type.
     """
     try:
-        value: Any = yaml.safe_load(file.read_text())
+        value: Any = YAML(typ="safe", pure=True).load(file)
     except FileNotFoundError:
         raise VoicepackError(f"{file}: no such file. Run the stages from the root of the project.") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         raise VoicepackError(f"{file}:{line}: not valid YAML. Mend the line and try again.") from None
     for key in section.split("."):
@@ -52,14 +52,10 @@ def _cast(value: Any, wanted: Any, where: str) -> Any:
     if dataclasses.is_dataclass(wanted):
         return _cast_section(value, typing.cast(type, wanted), where)
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _cast(value, next(kind for kind in arguments if kind is not type(None)), where)
     if origin is typing.Literal:
         if value not in arguments:
             raise VoicepackError(f"{where} is '{value}'. Use one of: {', '.join(map(str, arguments))}.")
-        return value
+        return arguments[arguments.index(value)]  # 1 for 1.0
     if origin in (list, tuple):
         if not isinstance(value, list):
             raise VoicepackError(f"{where} is '{value}'. Write a list.")
@@ -91,7 +87,7 @@ def _cast_section(value: Any, wanted: type, where: str) -> Any:
 
 
 def _cast_scalar(value: Any, wanted: Any, where: str) -> Any:
-    """Cast a number or a string. `1e-4` may arrive as a string; `true` is never a number."""
+    """Cast a number or a string. `"1e-4"` is a number as well; `true` is never one."""
     if wanted is bool or isinstance(value, bool):
         if wanted is bool and isinstance(value, bool):
             return value

@@ -19,8 +19,8 @@ _VERDICTS = {"better": "better", "worse": "worse", "none": "no difference", "": 
 
 def table(voice: str) -> str:
     """Return the table of a voice's measures: the voice, its noise, the floor, the ceiling, and what came of it."""
-    metrics = json.loads((places.METRICS / f"{voice}.json").read_text())
-    scores = {(row["measure"], row["voice"]): row for row in read_table(places.METRICS / "scores" / f"{voice}.tsv")}
+    metrics = json.loads(places.measures(voice).read_text())
+    scores = {(row["measure"], row["voice"]): row for row in read_table(places.scores(voice))}
     nearest = nearest_stock(voice)
     lines = [f"{'':34}{voice[:12]:>12}{'noise':>8}{nearest:>13}{'real clips':>12}   than {nearest}"]
     for measure in MEASURES:
@@ -58,8 +58,8 @@ def all_voices() -> str:
     titles = [measure.title for measure in MEASURES if measure.name in columns]
     lines = []
     for voice in evaluated():
-        metrics = json.loads((places.METRICS / f"{voice}.json").read_text())
-        rows = read_table(places.METRICS / "scores" / f"{voice}.tsv")
+        metrics = json.loads(places.measures(voice).read_text())
+        rows = read_table(places.scores(voice))
         scores = {(row["measure"], row["voice"]): row for row in rows}
         cells = [f"{metrics['likeness_normalised']:.3f}" if "likeness_normalised" in metrics else "no scale"]
         for name in columns:
@@ -75,7 +75,7 @@ def all_voices() -> str:
 
 def by_length() -> str:
     """Return all evaluated voices together by length of the sentence: means over them, in brackets the floor's."""
-    rows = [row for voice in evaluated() for row in read_table(places.METRICS / "lengths" / f"{voice}.tsv")]
+    rows = [row for voice in evaluated() for row in read_table(places.lengths(voice))]
     lines = []
     for low, high in BUCKETS:
         some = [row for row in rows if row["bucket"] == f"{low}-{high}"]
@@ -99,7 +99,7 @@ if __name__ == "__main__":
         print(f"{all_voices()}\n\n{by_length()}")
         sys.exit()
     name = sys.argv[1]
-    if not (places.METRICS / f"{name}.json").exists():
+    if not all(path.exists() for path in (places.measures(name), places.scores(name), places.speaker(name))):
         sys.exit(f"show: voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
     print(f"\n{table(name)}\n")
     print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")

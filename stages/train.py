@@ -16,7 +16,7 @@ from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.device import Device, Precision, resolve_device, resolve_precision
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, sha256, write_table, write_tensors
+from voicepack.files import read_table, read_tensors, sha256, write_table, write_tensors, written_whole
 from voicepack.kokoro import Kokoro
 from voicepack.projection import Projection, load_projection
 from voicepack.quantised import MODEL_FILE
@@ -44,12 +44,6 @@ def main() -> None:
     with running("train", TrainSettings) as stage:
         settings = stage.settings
         material = read_material(stage.voice, settings)
-        history: list[dict[str, Any]] = []
-
-        def report(step: int, values: Mapping[str, float]) -> None:
-            history.append({"step": step, **values})
-            stage.run.log_metrics(values, step)
-
         kokoro = material.losses.kokoro
         files = (
             places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
@@ -57,6 +51,15 @@ def main() -> None:
         )  # fmt: skip
         inputs = repr((settings, kokoro.device, kokoro.precision, *map(sha256, files)))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
+        noted, history = checkpoints / "losses.tsv", list[dict[str, Any]]()
+
+        def report(step: int, values: Mapping[str, float]) -> None:
+            if step and not history:  # a run that was cut off goes on
+                history.extend(row for row in read_table(noted) if int(row["step"]) < step)
+            history.append({"step": step, **values})
+            write_table(noted, history)
+            stage.run.log_metrics(values, step)
+
         projection = train_voice(
             material.losses, material.clips, material.style, material.projection, material.start, settings, report,
             checkpoints,
@@ -64,8 +67,10 @@ def main() -> None:
         with torch.no_grad():
             voice = projection(material.style[None])[0]
         tensors = {**projection.state_dict(), "voice": voice}
-        write_tensors(places.projection(stage.voice), tensors, {"checkpoints": checkpoints.name})
-        write_table(places.METRICS / "training" / f"{stage.voice}.tsv", history)
+        write_tensors(places.projection(stage.voice), tensors)
+        write_table(places.training(stage.voice), history)
+        with written_whole(checkpoints / places.MADE) as temporary:
+            temporary.write_text(sha256(places.projection(stage.voice)))
 
 
 @dataclass(frozen=True)

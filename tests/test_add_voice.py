@@ -48,6 +48,24 @@ def test_every_speaker_of_a_dataset_gets_a_voice(project: Path) -> None:
     assert artifacts["home-ben"]["path"] == "models/voices/home_ben.pt"
 
 
+@pytest.mark.parametrize("name", ["file", "allow_pickle"])
+def test_a_name_that_a_pack_cannot_have_is_one_line(project: Path, name: str) -> None:
+    finished = add(project, name, "family")
+    assert finished.stderr.startswith(f"add_voice: a voice cannot be called '{name}'")
+    assert added(project) == {}
+
+
+def test_without_a_registry_nothing_is_added(project: Path) -> None:
+    graph = project / "dvc.yaml"
+    text = graph.read_text()
+    graph.write_text(text.replace("artifacts:", "others:"))
+    finished = add(project, "me", "family", "--speaker", "ann")
+    assert finished.stderr == "add_voice: dvc.yaml: section 'artifacts' is missing. Add it, or restore it from Git.\n"
+    assert added(project) == {}
+    graph.write_text(text)
+    assert add(project, "me", "family", "--speaker", "ann").stdout.startswith("params.yaml: voices.me added")
+
+
 def test_a_speaker_whose_name_is_no_name_of_a_voice_adds_nobody(project: Path) -> None:
     metadata = project / "family/train/metadata.jsonl"
     metadata.write_text(metadata.read_text().replace('"speaker": "ben"', '"speaker": "Mary Ann"'))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from voicepack.intelligibility import Transcriber, character_error_rate, count_errors, normalise, word_error_rate
+from voicepack.intelligibility import Transcriber, count_errors, normalise, word_error_rate
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,13 @@ def test_errors_are_pooled_over_the_sentences():
     references = ["one word wrong in this long sentence of ten words", "cat"]
     assert word_error_rate(references, [references[0], "dog"]) == pytest.approx(1 / 11)
     assert word_error_rate(references, ["", "cat"]) == pytest.approx(10 / 11)
-    assert character_error_rate(["abcd", "ef"], ["abed", "ef"]) == pytest.approx(1 / 6)
 
 
 def test_a_reference_without_words_is_an_error():
     with pytest.raises(ValueError, match="has no words"):
         word_error_rate(["..."], ["cat"])
     with pytest.raises(ValueError, match="1 references, but 2"):
-        character_error_rate(["cat"], ["cat", "dog"])
+        word_error_rate(["cat"], ["cat", "dog"])
 
 
 def test_counts_of_single_sentences_add_up_to_the_rates_over_all():
@@ -54,9 +53,6 @@ def test_counts_of_single_sentences_add_up_to_the_rates_over_all():
     total = {name: sum(each[name] for each in counts) for name in counts[0]}
     texts, heard = zip(*spoken, strict=True)
     assert total["word_errors"] / total["words"] == pytest.approx(word_error_rate(texts, heard), abs=1e-9)
-    assert total["character_errors"] / total["characters"] == pytest.approx(
-        character_error_rate(texts, heard), abs=1e-9
-    )
     assert total["word_errors"] > 0
 
 

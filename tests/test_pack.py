@@ -44,11 +44,11 @@ def test_one_value_that_is_not_finite_is_enough(value: float) -> None:
         VoicePack(tensor, ABOUT)
 
 
-def test_the_row_is_the_one_that_kpipeline_takes() -> None:
-    pack = VoicePack(noise(), ABOUT)
-    for count in (1, 7, 510):
-        assert torch.equal(pack.row("a" * count), pack.tensor[count - 1])
-        assert pack.row("a" * count).shape == (1, 256)
+@pytest.mark.parametrize("name", ["file", "allow_pickle"])
+def test_a_name_that_npz_cannot_hold_is_one_line_and_writes_nothing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(VoicepackError, match=f"cannot be called '{name}'"):
+        VoicePack(noise(), ABOUT).save(tmp_path / f"{name}.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

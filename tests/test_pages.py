@@ -66,7 +66,7 @@ def recordings(project: Path, *folders: str) -> None:
 def with_me(quick_project: Path) -> Path:
     """A quick project with a voice `me`, committed, tagged v1.0."""
     recordings(quick_project, "my_dataset")
-    run(quick_project, "python -m stages.add_voice me my_dataset && dvc repro -q card@me")
+    run(quick_project, "python -m stages.add_voice me my_dataset && dvc repro -q card@me && dvc add -q my_dataset")
     commit(quick_project, "a voice")
     run(quick_project, "git tag v1.0")
     return quick_project
@@ -86,6 +86,8 @@ def test_own_voice(quick_project: Path) -> None:
     assert {"prepare@me", "train@me", "card@me", "baselines@me", "report"} <= set(stages_run(made))
     assert "models/voices/me.pt" in said["python -m stages.show me"]
     assert stages_run(said["dvc repro card@me"]) == [], "`make voice` has made it"
+    # Committed as the page says, it can be tried in a copy that has nothing but what Git and DVC keep.
+    assert "train@me" in stages_run(run(quick_project, "dvc exp run --temp -S train.seed=1 evaluate@me"))
     # Who spoke is stated afterwards, as the page says: nothing is trained.
     params = quick_project / "params.yaml"
     params.write_text(params.read_text().replace("data: my_dataset\n", "data: my_dataset\n    licence: CC0-1.0\n", 1))
@@ -122,7 +124,7 @@ def test_the_runs_behind_it_can_be_looked_at(quick_project: Path, monkeypatch: p
 
 
 def test_many_voices(quick_project: Path) -> None:
-    recordings(quick_project, "data/ann", "data/ben")
+    recordings(quick_project, "recordings/ann", "recordings/ben")
     said = dict(run_page(quick_project, "many-voices"))
     ran = stages_run(said["dvc repro card@ann card@ben"])
     assert set(ran) == {f"{stage}@{name}" for stage in PER_VOICE for name in ("ann", "ben")}

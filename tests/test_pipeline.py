@@ -117,7 +117,38 @@ def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
     )
     found = _run(project, "python", "-c", script).strip().splitlines()[-1]
     assert sorted(yaml.safe_load(found)) == sorted(STAGES)
-    assert len(_run(project, "python", "-m", "stages.find_run", "train@tiny").strip()) == 32
+    found = _run(project, "python", "-m", "stages.find_run", "train@tiny").strip()
+    assert len(found) == 32
+    # One that failed later has the same inputs, and is not what lies there.
+    _run(
+        project,
+        "python",
+        "-c",
+        f"""
+from mlflow import MlflowClient
+from stages.tracking import tracking_uri
+client = MlflowClient(tracking_uri())
+done = client.get_run({found!r})
+tags = {{name: done.data.tags[name] for name in ("dvc.stage", "dvc.inputs_md5")}}
+client.set_terminated(client.create_run(done.info.experiment_id, tags=tags).info.run_id, "FAILED")
+""",
+    )
+    assert _run(project, "python", "-m", "stages.find_run", "train@tiny").strip() == found
+
+
+def test_a_tracking_server_that_is_away_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    finished = subprocess.run(
+        [sys.executable, "-m", "stages.find_run", "train@tiny"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("find_run: http://127.0.0.1:9 does not answer (")
+    assert finished.stderr.count("\n") == 1
 
 
 def test_the_page_and_the_summary_show_every_recipe(project: Path) -> None:
@@ -199,6 +230,21 @@ def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
 def test_the_samples_and_the_page_are_kept_with_their_runs(project: Path) -> None:
     artifacts = {path.name for path in (project / "mlruns").rglob("*") if path.is_file()}
     assert {"test_1.wav", "report.html"} <= artifacts
+
+
+def test_a_training_that_was_cut_off_goes_on_and_keeps_its_losses(project: Path) -> None:
+    before = (project / "params.yaml").read_text()
+    params = yaml.safe_load(before)
+    params["train"]["checkpoint_every"] = 1
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    made = [project / name for name in ("models/projection/tiny.safetensors", "metrics/training/tiny.tsv")]
+    _run(project, "python", "-m", "stages.train", "tiny")
+    whole = [path.read_bytes() for path in made]
+    (checkpoints,) = {path.parent for path in project.glob("models/checkpoints/tiny/*/step_00001.pt")}
+    (checkpoints / "step_00002.pt").unlink()
+    _run(project, "python", "-m", "stages.train", "tiny")
+    assert [path.read_bytes() for path in made] == whole
+    (project / "params.yaml").write_text(before)
 
 
 def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

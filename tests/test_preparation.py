@@ -85,15 +85,16 @@ def test_bad_text_is_rejected_with_its_reason(tmp_path: Path, text: str, expecte
 def test_bad_files_are_rejected_and_the_others_stay(tmp_path: Path) -> None:
     write_audio(tmp_path / "good.wav", babble(2.5))
     (tmp_path / "text.wav").write_text("no sound")
-    names = ["missing.wav", "text.wav", "good.wav"]
+    names = ["missing.wav", "text.wav", "good.wav", 300 * "x" + ".wav"]
     write_metadata(tmp_path, [{"file_name": name, "text": TEXTS[0]} for name in names])
     clips, rejected = prepare(tmp_path)
     assert [clip.name for clip in clips] == [f"{tmp_path.name}/good.wav"]
     assert [each.reason.partition(":")[0] for each in rejected] == [
         "no such file",
         "not an audio file, or a damaged one",
+        "cannot be opened",
     ]
-    assert [each.source.rpartition(":")[2] for each in rejected] == ["1", "2"]
+    assert [each.source.rpartition(":")[2] for each in rejected] == ["1", "2", "4"]
 
 
 def test_recordings_may_be_called_anything(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -126,7 +127,7 @@ def test_drawn_speech_is_the_same_everywhere_and_kept(
 
 def test_only_what_is_missing_is_rendered(tmp_path: Path, packs: dict[str, Tensor], fakes: list[FakeKokoro]) -> None:
     whole = speech(tmp_path, packs, fakes).drawn(range(3))
-    (missing,) = tmp_path.rglob("drawn_00001*")
+    missing = shard(packs, 1, tmp_path)
     missing.unlink()
     again = speech(tmp_path, packs, fakes).drawn(range(3))
     check_equal(again, whole)
@@ -134,6 +135,27 @@ def test_only_what_is_missing_is_rendered(tmp_path: Path, packs: dict[str, Tenso
     assert [call[3] for call in fakes[1].calls] == list(range(32, 64))
     part = speech(tmp_path, packs, fakes).drawn(range(1, 2))
     check_equal(part, Speech(whole.audio[32:64], whole.voices[32:64]))
+
+
+def shard(packs: dict[str, Tensor], number: int, folder: Path) -> Path:
+    """Return the file in which a folder keeps a shard."""
+    with tempfile.TemporaryDirectory() as alone:
+        speech(Path(alone), packs, []).drawn(range(number, number + 1))
+        (path,) = Path(alone).rglob("*.safetensors")
+        return folder / path.relative_to(alone)
+
+
+def test_what_is_drawn_otherwise_is_spoken_anew(
+    tmp_path: Path, packs: dict[str, Tensor], fakes: list[FakeKokoro], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech(tmp_path, packs, fakes).drawn(range(1))
+    speech(tmp_path, packs, fakes).held_out()
+    monkeypatch.setattr(rendered_speech, "_phonemes", lambda *, held_out: SENTENCES[2:])
+    monkeypatch.setattr(rendered_speech, "HELD_OUT_CLIPS", 3)
+    assert len(speech(tmp_path, packs, fakes).held_out().audio) == 3 * len(HELD_OUT)
+    again = speech(tmp_path, packs, fakes).drawn(range(1))
+    assert all(any(call[0] in sentence for sentence in SENTENCES[2:]) for call in fakes[-1].calls)
+    assert len(again.audio) == len(fakes[-1].calls) == 32
 
 
 def test_other_packs_are_other_speech(tmp_path: Path, packs: dict[str, Tensor], fakes: list[FakeKokoro]) -> None:
@@ -216,7 +238,7 @@ def test_a_broken_run_keeps_the_shards_that_were_done(tmp_path: Path, packs: dic
     broken, whole = (functools.partial(LoggingKokoro, tmp_path / "log", forbidden) for forbidden in (70, None))
     with pytest.raises(VoicepackError, match="broken off"):
         RenderedSpeech(tmp_path, broken, packs, "weights").drawn(range(3))  # type: ignore[arg-type]
-    assert [path.name for path in sorted(tmp_path.rglob("drawn_*"))] == [f"drawn_0000{n}.safetensors" for n in (0, 1)]
+    assert set(tmp_path.rglob("*.safetensors")) == {shard(packs, number, tmp_path) for number in (0, 1)}
     (tmp_path / "log").unlink()
     assert len(RenderedSpeech(tmp_path, whole, packs, "weights").drawn(range(3)).audio) == 96  # type: ignore[arg-type]
     clips = [int(line.split()[0]) for line in (tmp_path / "log").read_text().splitlines()]

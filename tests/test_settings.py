@@ -20,7 +20,7 @@ class Train:
     network: Literal["mlp", "linear"] = "mlp"
     shuffle: bool = True
     name: str = "voice"
-    limit: int | None = None
+    seeds: Literal[1, 2] = 1
     rates: list[float] = field(default_factory=list)
     sha256: dict[str, str] = field(default_factory=dict)
 
@@ -32,7 +32,7 @@ def load(tmp_path: Path, text: str, section: str = "train", settings_type: type 
 
 
 def test_numbers_are_cast_however_they_are_written(tmp_path):
-    """PyYAML reads 1e-4 as a string, and `dvc exp run -S` writes 1e-05."""
+    """`dvc exp run -S` writes 1e-05."""
     assert load(tmp_path, "train: {optimiser: {lr: 1e-4, steps: 20.0}}").optimiser == Optimiser(1e-4, 20)
     settings = load(tmp_path, "train: {optimiser: {lr: 1, steps: '1e3'}, rates: [1e-05, 2]}")
     assert settings.optimiser == Optimiser(1.0, 1000)
@@ -48,12 +48,20 @@ train:
   network: linear
   shuffle: false
   name: 12
-  limit: null
+  seeds: 2.0
   sha256: {a.bin: 00ff, b.bin: 12}
 """
     settings = load(tmp_path, text)
-    assert settings == Train(Optimiser(0.1), "linear", False, "12", None, [], {"a.bin": "00ff", "b.bin": "12"})
-    assert load(tmp_path, "train: {optimiser: {lr: 1}, limit: 3}").limit == 3
+    assert settings == Train(Optimiser(0.1), "linear", False, "12", 2, [], {"a.bin": "00ff", "b.bin": "12"})
+    assert isinstance(settings.seeds, int)
+
+
+def test_words_and_numbers_are_what_dvc_takes_them_for(tmp_path):
+    """To YAML 1.1 `no` is false, and `0121` is 81."""
+    assert load(tmp_path, "voices: {no: {speaker: yes}}", "voices", dict[str, dict[str, str]]) == {
+        "no": {"speaker": "yes"}
+    }
+    assert load(tmp_path, "train: {optimiser: {lr: 1}, name: 0121}").name == "121"
 
 
 def test_a_dotted_section_is_nested(tmp_path):
@@ -101,4 +109,4 @@ def test_flatten_gives_dotted_names():
     flat = flatten(Train(Optimiser(0.1), sha256={"a.bin": "0"}), "train")
     assert flat["train.optimiser.lr"] == 0.1
     assert flat["train.sha256.a.bin"] == "0"
-    assert flat["train.limit"] is None
+    assert flat["train.seeds"] == 1

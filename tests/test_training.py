@@ -244,3 +244,8 @@ def test_a_trained_voice_is_the_mean_over_the_second_half_of_the_steps(voice: Si
 def test_a_number_that_is_too_small_is_one_line(name: str) -> None:
     with pytest.raises(VoicepackError, match=rf"train\.{name} is 0\. Write 1 or more\."):
         replace(TRAINING, **{name: 0})
+
+
+def test_a_window_that_is_too_short_to_hear_a_speaker_is_one_line() -> None:
+    with pytest.raises(VoicepackError, match=r"train\.window_seconds is 0\.1\. Write 0\.25 or more\."):
+        replace(TRAINING, window_seconds=0.1)

@@ -46,6 +46,21 @@ def test_nothing_is_left_to_compute_in_what_is_committed(clone: Path, steps: dic
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+def test_what_only_git_keeps_is_committed(clone: Path) -> None:
+    """Metrics and plots of the graph that DVC does not cache: nothing else could bring them back."""
+    lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
+    graph = yaml.safe_load((clone / "dvc.yaml").read_text())["stages"]
+    kept = [
+        next(iter(each)).replace("${item}", "demo").replace("${key}", "demo")
+        for stage in graph.values()
+        for kind in ("metrics", "plots", "outs")
+        for each in stage.get(kind, stage.get("do", {}).get(kind, []))
+        if isinstance(each, dict) and next(iter(each.values())).get("cache") is False
+    ]
+    assert lock and len(kept) > 5
+    assert [path for path in kept if not (clone / path).exists()] == []
+
+
 def test_a_lock_that_was_left_behind_fails(clone: Path, steps: dict[str, Any]) -> None:
     params = (clone / "params.yaml").read_text()
     (clone / "params.yaml").write_text(params.replace("rows: curve", "rows: flat"))

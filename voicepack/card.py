@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from voicepack.measures import MEASURES
+
 # By what people write in params.yaml: the hub's identifiers. Everything else is "other" with its name.
 _LICENCES = {
     "cc0-1.0": "cc0-1.0",
@@ -22,24 +24,19 @@ _LICENCES = {
 }
 _MEASURES = {
     "likeness_normalised": "likeness, 0 the nearest stock voice, 1 real clips of the speaker",
-    "likeness": "likeness (speaker cosine)",
-    "retrieval": "nearest to its own speaker",
-    "wer": "word error rate",
-    "dnsmos": "quality by DNSMOS",
-    "mel_loss": "mel loss",
-    "mcd_db": "mel-cepstral distortion, dB",
-    "f0_correlation": "F0 correlation",
+    **{measure.name: measure.title for measure in MEASURES},
 }
+_SHOWN = ("likeness_normalised", "likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
 
 
 def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_model: str, language: str) -> str:
     """Return the card of a pack from its metadata (see `voicepack.pack.VoicePack`) and its measures."""
     name, licence = about["name"], about["licence"]
     identifier = _LICENCES.get(licence.lower())
-    measured = {key: title for key, title in _MEASURES.items() if key in metrics}
+    measured = {key: _MEASURES[key] for key in _SHOWN if key in metrics}
     result = {
         "task": {"type": "text-to-speech"},
-        "dataset": {"type": "text", "name": "held-out recordings and 20 fixed sentences"},
+        "dataset": {"type": "text", "name": "held-out recordings and fixed sentences"},
         "metrics": [{"type": key, "name": title, "value": metrics[key]} for key, title in measured.items()],
     }
     header: dict[str, Any] = {

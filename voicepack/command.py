@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     try:
         run_enroll(parsed.clips, parsed.out, parsed.models)
-    except VoicepackError as error:
+    except (VoicepackError, OSError) as error:  # OSError: --out where nothing can be written
         sys.exit(f"voicepack: {error}")
 
 

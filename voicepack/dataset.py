@@ -54,7 +54,10 @@ def read_dataset(folder: Path, speaker: str = "") -> Dataset:
         )
     if not speaker:
         return Dataset(train, validation)
-    return Dataset(_spoken_by(speaker, train), _spoken_by(speaker, validation))
+    kept = _spoken_by(speaker, train)
+    if not kept:
+        raise VoicepackError(f"{folder}: speaker '{speaker}' is in validation/ only. Put recordings into train/.")
+    return Dataset(kept, _spoken_by(speaker, validation))
 
 
 def read_metadata(folder: Path) -> list[Entry]:

@@ -21,8 +21,8 @@ def fetch(repository: str, revision: str, patterns: Sequence[str], *, setting: s
     huggingface_hub.constants.HF_HUB_OFFLINE = False
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:  # ValueError: no repository's name
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise VoicepackError(
             f"{repository} at {revision[:12]} could not be fetched ({reason}). Check the network, or set {setting} in"
             f" params.yaml to '{otherwise}'."

@@ -78,13 +78,6 @@ def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> flo
     return float(jiwer.wer(*_normalised(references, hypotheses)))
 
 
-def character_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Return wrong characters per character of reference, otherwise as `word_error_rate`."""
-    import jiwer
-
-    return float(jiwer.cer(*_normalised(references, hypotheses)))
-
-
 def count_errors(text: str, heard: str) -> dict[str, float]:
     """Count, in one sentence: `words`, `word_errors`, `characters`, `character_errors`.
 

@@ -151,11 +151,13 @@ class InFloat32(nn.Module):
 def load_model(folder: Path) -> nn.Module:
     """Load `kokoro.KModel` with the frozen weights of the `weights` stage, ready for KPipeline(model=…).
 
-    Raises VoicepackError unless every tensor of the file has its place and every parameter its tensor.
+    Raises VoicepackError for a missing file, or unless every tensor has its place and every parameter its tensor.
     """
     from kokoro import KModel
 
     stored, _ = read_tensors(folder / MODEL_FILE)
+    if not (folder / CONFIG_FILE).exists():
+        raise VoicepackError(f"{folder / CONFIG_FILE}: no such file. Run `dvc repro -f weights`.")
     with tempfile.NamedTemporaryFile(suffix=".pt") as empty:
         torch.save({}, empty.name)  # KModel wants a checkpoint in its constructor: ours is loaded below, strictly
         model = KModel("hexgrad/Kokoro-82M", json.loads((folder / CONFIG_FILE).read_text()), empty.name)

@@ -34,12 +34,12 @@ class VoicePack:
         if not self.tensor.isfinite().all():
             raise VoicepackError("a voice pack must be finite, this one has NaN or infinity in it.")
 
-    def row(self, phonemes: str) -> Tensor:
-        """Return the voice vector `[1, 256]` that speaks this phoneme string, as KPipeline chooses it."""
-        return self.tensor[len(phonemes) - 1]
-
     def save(self, path: Path) -> None:
-        """Write `path`, the `.pt` for KPipeline; beside it `.safetensors` with metadata and `.npz` for kokoro-onnx."""
+        """Write `path`, the `.pt` for KPipeline; beside it `.safetensors` with metadata and `.npz` for kokoro-onnx.
+
+        Raises VoicepackError for a name that .npz cannot hold.
+        """
+        check_name(path.stem)
         # A clone, because torch.save would write the whole storage behind a slice.
         tensor = self.tensor.detach().cpu().contiguous().clone()
         # Written under its own name in its own folder: the bytes of torch.save depend on the file's stem.
@@ -48,6 +48,12 @@ class VoicePack:
         write_tensors(path.with_suffix(".safetensors"), {"voice": tensor}, self.metadata)
         with written_whole(path.with_suffix(".npz")) as temporary:
             np.savez(temporary, allow_pickle=False, **{path.stem: onnx_rows(tensor).numpy()})
+
+
+def check_name(name: str) -> None:
+    """Raise VoicepackError for a name under which `numpy.savez` would not take an array."""
+    if name in ("file", "allow_pickle"):
+        raise VoicepackError(f"a voice cannot be called '{name}', which means something else in .npz. Choose another.")
 
 
 def load_pack(path: Path) -> Tensor:

@@ -118,9 +118,9 @@ def _prepare(entry: Entry, file: Path, language: str, level_db: float, min_secon
 
 def _read(path: Path, max_seconds: float) -> Tensor:
     """Read a recording `[samples]`, unless it is so long that it would fill the memory only to be rejected."""
-    if not path.is_file():
-        raise _UnfitError("no such file: add the recording, or delete its line")
     try:
+        if not path.is_file():
+            raise _UnfitError("no such file: add the recording, or delete its line")
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
             if math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER:
@@ -133,6 +133,8 @@ def _read(path: Path, max_seconds: float) -> Tensor:
                     f" {max_seconds:g} s at most"
                 )
         return read_audio(path)
+    except OSError as error:  # a name too long for a file, a folder that may not be read
+        raise _UnfitError(f"cannot be opened: {error.strerror}") from None
     # TypeError: a headerless format. ValueError and MemoryError: a length that no array can have.
     except (VoicepackError, soundfile.SoundFileError, TypeError, ValueError, MemoryError):
         raise _UnfitError("not an audio file, or a damaged one: save it as WAV or FLAC") from None

@@ -61,53 +61,53 @@ class RenderedSpeech:
     def __init__(
         self, folder: Path, load_kokoro: Callable[[], Kokoro], packs: Mapping[str, Tensor], weights_sha256: str
     ) -> None:
-        """`folder` gets one subfolder per weights, packs and sentences, so that stale speech is never read.
+        """`folder` gets one subfolder per weights, and in it a file per shard, named by what is said in it and how.
 
         Several processes must all see the same folder. On a CPU every worker calls `load_kokoro`, so it must pickle.
         """
         self._load_kokoro, self._packs = load_kokoro, packs
-        contents = hashlib.sha256(repr((weights_sha256, LONGEST, sentences("training"))).encode())
-        for name, pack in sorted(packs.items()):
-            contents.update(name.encode() + pack.numpy().tobytes())
-        self._folder = folder / contents.hexdigest()[:12]
+        self._folder = folder / weights_sha256[:12]
 
     def drawn(self, shards: range) -> Speech:
-        """Return clips of voices drawn around the training voices, 32 to a shard; each shard number is its own draw.
-
-        Several processes (`voicepack.processes`) share the missing shards out among themselves; each shard is written
-        when it is done.
-        """
-        state = processes()
-        missing = [shard for shard in shards if not self._shard_path(shard).exists()]
-        state.wait_for_everyone()  # the same list for all: nobody writes before everybody has looked
-        mine = missing[state.process_index :: state.num_processes]
-        if mine:
-            phonemes = _phonemes(held_out=False)
-            rendered = self._render([draw_lines(self._packs, phonemes, shard) for shard in mine])
-            for shard, part in zip(mine, rendered, strict=True):
-                _write_speech(self._shard_path(shard), part)
-        state.wait_for_everyone()
-        speech = [_read_speech(self._shard_path(shard)) for shard in shards]
+        """Return clips of voices drawn around the training voices, 32 to a shard; each shard number is its own draw."""
+        phonemes = _phonemes(held_out=False)
+        speech = self._spoken([draw_lines(self._packs, phonemes, shard) for shard in shards])
         return Speech([clip for part in speech for clip in part.audio], torch.cat([part.voices for part in speech]))
 
     def stock(self, names: Sequence[str]) -> Speech:
         """Return clips of stock voices speaking sentences held out from the encoder: two per voice, in order."""
-        speech, every = self._spoken("stock", self._packs, _STOCK_CLIPS), sorted(self._packs)
+        (speech,) = self._spoken([stock_lines(self._packs, _phonemes(held_out=True), _STOCK_CLIPS)])
+        every = sorted(self._packs)
         chosen = [every.index(name) * _STOCK_CLIPS + clip for name in names for clip in range(_STOCK_CLIPS)]
         return Speech([speech.audio[index] for index in chosen], speech.voices[chosen])
 
     def held_out(self) -> Speech:
         """Return seven clips of every held-out voice, sorted by name, of sentences held out from the encoder."""
-        return self._spoken("held_out", {name: self._packs[name] for name in HELD_OUT}, HELD_OUT_CLIPS)
+        packs = {name: self._packs[name] for name in HELD_OUT}
+        (speech,) = self._spoken([stock_lines(packs, _phonemes(held_out=True), HELD_OUT_CLIPS)])
+        return speech
 
-    def _spoken(self, name: str, packs: Mapping[str, Tensor], clips: int) -> Speech:
-        path = self._folder / f"{name}.safetensors"
-        state = processes()
-        if not path.exists() and state.is_main_process:
-            for speech in self._render([stock_lines(packs, _phonemes(held_out=True), clips)]):
-                _write_speech(path, speech)
+    def _spoken(self, shards: Sequence[Sequence[Line]]) -> list[Speech]:
+        """Return shards, spoken now where that has not been done before.
+
+        Several processes (`voicepack.processes`) share the missing ones out among themselves; each is written when it
+        is done.
+        """
+        state, paths = processes(), [self._path(lines) for lines in shards]
+        missing = [index for index, path in enumerate(paths) if not path.exists()]
+        state.wait_for_everyone()  # the same list for all: nobody writes before everybody has looked
+        mine = missing[state.process_index :: state.num_processes]
+        if mine:
+            for index, speech in zip(mine, self._render([shards[index] for index in mine]), strict=True):
+                _write_speech(paths[index], speech)
         state.wait_for_everyone()
-        return _read_speech(path)
+        return [_read_speech(path) for path in paths]
+
+    def _path(self, lines: Sequence[Line]) -> Path:
+        contents = hashlib.sha256()
+        for line in lines:
+            contents.update(repr((line.phonemes, line.speed, line.seed)).encode() + line.voice.numpy().tobytes())
+        return self._folder / f"{contents.hexdigest()[:16]}.safetensors"
 
     def _render(self, parts: Sequence[Sequence[Line]]) -> Iterator[Speech]:
         """Yield each part in order, as soon as it is spoken."""
@@ -126,9 +126,6 @@ class RenderedSpeech:
                 yield functools.partial(workers.map, _speak)
         else:
             yield functools.partial(map, functools.partial(_speak, self._load_kokoro()))
-
-    def _shard_path(self, shard: int) -> Path:
-        return self._folder / f"drawn_{shard:05d}.safetensors"
 
 
 def draw_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], shard: int) -> list[Line]:

@@ -21,6 +21,8 @@ from voicepack.projection import Projection
 from voicepack.shifted_projection import ShiftedProjection
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 
+SHORTEST_WINDOW = 0.25  # seconds that CAM++ needs to hear a speaker
+
 
 @dataclass(frozen=True)
 class VoiceTraining:
@@ -42,6 +44,8 @@ class VoiceTraining:
         for name in ("steps", "prosody_clips", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise VoicepackError(f"train.{name} is {getattr(self, name)}. Write 1 or more.")
+        if self.window_seconds < SHORTEST_WINDOW:
+            raise VoicepackError(f"train.window_seconds is {self.window_seconds}. Write {SHORTEST_WINDOW} or more.")
 
     def own_prosody(self, step: int) -> bool:
         """Return whether the voice speaks with its own F0 and energy in a step, not with the recording's."""

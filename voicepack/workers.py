@@ -66,7 +66,7 @@ def _start(load: Callable[[], Any], silenced: Any) -> None:
     torch.multiprocessing.set_sharing_strategy("file_system")  # many small tensors come back: no descriptor for each
     try:
         _tools["loaded"] = load()
-    except VoicepackError as error:  # raised here, it would only be said that a worker died
+    except Exception as error:  # raised here, it would only be said that a worker died
         _tools["error"] = error
 
 

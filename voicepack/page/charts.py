@@ -9,7 +9,7 @@ from html import escape
 # Small, so that text of 12 units is still readable where a phone shrinks the picture.
 _WIDTH, _HEIGHT = 400, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 8, 38
-_COLOURS = 8  # in report.css
+_COLOURS = 9  # in report.css
 _LINE = 14  # of text
 _LETTER = 7.5  # of bold text, about
 _FEW = 12  # points of a line that are worth a dot each

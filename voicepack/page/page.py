@@ -30,7 +30,7 @@ _FACTS = {
     "judge of likeness": "judge of likeness",
 }
 _CODE = ("made by", "weights_sha256", "data_sha256", "pack_md5")
-_CURVES = ("mel", "mel_statistics", "timbre", "speaker", "f0", "f0_statistics", "energy", "duration")
+_CURVES = ("mel", "mel_statistics", "timbre", "speaker", "f0", "f0_statistics", "energy", "duration", "rate")
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,8 @@ def _training(report: VoiceReport) -> str:
         values = torch.tensor([float(row[name]) for row in report.training])
         window = max(1, min(10, len(values)))
         smooth = values.unfold(0, window, 1).mean(1).tolist()
-        series[name.replace("_", " ")] = [(float(index + window - 1), value) for index, value in enumerate(smooth)]
+        steps = [float(row["step"]) for row in report.training][window - 1 :]
+        series[name.replace("_", " ")] = list(zip(steps, smooth, strict=True))
     return line_chart(f"training losses of {report.name}", series, "step", "loss")
 
 
