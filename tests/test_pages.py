@@ -23,7 +23,7 @@ ELSEWHERE = {
     "tracking": "test_tracking_server.py: PostgreSQL and a tracking server",
     "ablation": "test_ablation.py: dozens of experiments, each a command of the kind that test_experiments.py runs",
     "results": "test_assess_encoder.py: it takes real speakers and half an hour",
-    "performance": "none: its commands take a quarter of an hour of measuring, with nothing else running",
+    "performance": "none: its commands take most of an hour of measuring, with nothing else running",
 }
 # Commands that run_page leaves out, by their beginning, and what runs them.
 NOT_RUN = {
