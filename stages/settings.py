@@ -27,7 +27,7 @@ def load_settings(section: str, settings_type: type[Settings], file: Path = PARA
     Raises VoicepackError for a missing file or section, an unknown or missing key, or a value of the wrong type.
     """
     try:
-        value: Any = YAML(typ="safe", pure=True).load(file)
+        value: Any = YAML(typ="safe").load(file)
     except FileNotFoundError:
         raise VoicepackError(f"{file}: no such file. Run the stages from the root of the project.") from None
     except YAMLError as error:
