@@ -51,10 +51,12 @@ def collect(voice: str, out: Path) -> Path:
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir()
     # Those of the run that made the voice. One out of the cache was trained elsewhere and has none here.
-    for made in (places.CHECKPOINTS / voice).glob(f"*/{places.MADE}"):
-        if made.read_text() == sha256(places.projection(voice)):
-            for checkpoint in sorted(made.parent.glob("step_*.pt")):
-                _copy(checkpoint, checkpoints / checkpoint.name)
+    made = sha256(places.projection(voice))
+    runs = [path for path in (places.CHECKPOINTS / voice).glob(f"*/{places.MADE}") if path.read_text() == made]
+    if runs:
+        newest = max(runs, key=lambda path: path.stat().st_mtime)
+        for checkpoint in sorted(newest.parent.glob("step_*.pt")):
+            _copy(checkpoint, checkpoints / checkpoint.name)
     return folder
 
 
