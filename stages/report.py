@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 
 from stages import places
-from stages.places import METRICS
 from stages.settings import load_settings
 from stages.stage import running
 from voicepack.errors import VoicepackError
@@ -37,7 +36,7 @@ def main() -> None:
         page = build_page(reports, retrieved, stock, missing, speed, stage.settings.fixed_sentences)
         with written_whole(places.REPORT) as temporary:
             temporary.write_text(page)
-        write_json(METRICS / "summary.json", summary)
+        write_json(places.METRICS / "summary.json", summary)
         stage.run.log_metrics(summary)
         stage.run.log_artifact(places.REPORT)
 

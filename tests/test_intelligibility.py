@@ -1,3 +1,4 @@
+import jiwer
 import pytest
 import torch
 
@@ -32,6 +33,9 @@ def test_errors_are_pooled_over_the_sentences():
     references = ["one word wrong in this long sentence of ten words", "cat"]
     assert word_error_rate(references, [references[0], "dog"]) == pytest.approx(1 / 11)
     assert word_error_rate(references, ["", "cat"]) == pytest.approx(10 / 11)
+    pairs = [count_errors(*pair) for pair in (("abcd", "abed"), ("ef", "ef"))]
+    errors, characters = (sum(each[name] for each in pairs) for name in ("character_errors", "characters"))
+    assert errors / characters == pytest.approx(1 / 6)
 
 
 def test_a_reference_without_words_is_an_error():
@@ -53,6 +57,8 @@ def test_counts_of_single_sentences_add_up_to_the_rates_over_all():
     total = {name: sum(each[name] for each in counts) for name in counts[0]}
     texts, heard = zip(*spoken, strict=True)
     assert total["word_errors"] / total["words"] == pytest.approx(word_error_rate(texts, heard), abs=1e-9)
+    character_error_rate = jiwer.cer([*map(normalise, texts)], [*map(normalise, heard)])
+    assert total["character_errors"] / total["characters"] == pytest.approx(character_error_rate, abs=1e-9)
     assert total["word_errors"] > 0
 
 
