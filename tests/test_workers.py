@@ -95,7 +95,17 @@ def test_an_error_in_loading_arrives_as_itself() -> None:
         list(workers.map(double, [torch.zeros(1)]))
 
 
-def test_a_worker_that_is_killed_ends_the_work_with_an_error() -> None:
+@pytest.fixture
+def quick_turns() -> Iterator[None]:
+    """Threads that take turns as often as on a busy machine, where the pool's own `map` leaves workers behind."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_is_killed_ends_the_work_with_an_error(quick_turns: None) -> None:
     """After tensors have come back, for which torch started its manager of shared memory."""
     before = set(multiprocessing.active_children())
     with Workers(dict, 2) as workers, pytest.raises(VoicepackError, match="a worker was ended from outside"):
@@ -104,6 +114,7 @@ def test_a_worker_that_is_killed_ends_the_work_with_an_error() -> None:
                 (*_, worker) = set(multiprocessing.active_children()) - before
                 assert worker.pid is not None
                 os.kill(worker.pid, signal.SIGKILL)
+    assert set(multiprocessing.active_children()) <= before  # nor is the other one left
 
 
 def test_workers_end_when_what_started_them_is_killed() -> None:

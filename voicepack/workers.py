@@ -11,8 +11,9 @@ import multiprocessing
 import os
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -43,12 +44,21 @@ class Workers(Generic[Tools]):
 
         Raises VoicepackError if a worker dies.
         """
+        results: deque[Future[Result]] = deque()
         try:
-            yield from self._pool.map(_call, ((work, item) for item in items))
+            results.extend(self._pool.submit(_call, (work, item)) for item in items)
+            while results:
+                yield results.popleft().result()
         except BrokenProcessPool:
+            # Not to be cancelled, as the pool's own `map` does: its thread is giving each of them this error, stumbles
+            # over one that is cancelled, and leaves the other workers to be waited for for ever (Python 3.11).
+            results.clear()
             raise VoicepackError(
                 "a worker was ended from outside, as the system does when memory runs out (2 GB a core are needed)."
             ) from None
+        finally:
+            for result in results:
+                result.cancel()
 
     def __enter__(self) -> Workers[Tools]:
         return self
