@@ -11,22 +11,26 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from stages import places
 from stages.add_voice import add_voice
 from stages.many_voices import UP_TO_DATE, build, dvc, output, write_recordings
 from voicepack.errors import VoicepackError
-from voicepack.files import read_table, write_table
+from voicepack.files import read_table, write_ragged_table
 from voicepack.markdown import markdown_table, put_table
-from voicepack.speed.process import measure
-from voicepack.speed.timing import Spread, interleaved
+from voicepack.speed.process import Usage, measure
+from voicepack.speed.timing import Spread
 
 _NEW = "new"
 _PAGE = Path("docs/many-voices.md")
+_MEMORY = Path("/dev/shm")  # of Linux
+_IDLE = ("repro", "memory", "status")  # find nothing to do
 _WORKS = {
     "repro": "`dvc repro`, nothing to do",
+    "memory": "the same, lock file in memory",
     "status": "`dvc status`",
     "add": "`dvc repro --dry evaluate@new`",
     "record": "`dvc commit expand@…`",
@@ -36,70 +40,74 @@ _WORKS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description="What DVC itself costs as voices grow in number.")
     parser.add_argument("voices", type=int, nargs="+")
-    parser.add_argument("--rounds", type=int, default=3, help="that count; one more before them does not")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=list(_WORKS), default=list(_WORKS), help="for very many voices")
     arguments = parser.parse_args()
     for count in arguments.voices:
         with tempfile.TemporaryDirectory() as folder:
-            keep(bench(Path(folder), count, arguments.rounds))
+            keep(bench(Path(folder), count, arguments.rounds, arguments.only))
     table = markdown(read_table(places.BENCH_VOICES))
     print(table)
     put_table(_PAGE, "voices", table)
 
 
-def bench(folder: Path, count: int, rounds: int) -> dict[str, float]:
+def bench(folder: Path, count: int, rounds: int, only: Sequence[str]) -> dict[str, float]:
     """Return what DVC takes for a project of `count` voices. Raises VoicepackError if it is not up to date."""
     voices = build(folder, count)
-    said = output(folder, "repro")
-    if UP_TO_DATE not in said:
-        raise VoicepackError(f"the project of {count} voices is not up to date for DVC")
     params = folder / "params.yaml"
     without = params.read_text()
     add_voice(_NEW, write_recordings(folder, _NEW), params)
     within = params.read_text()
     params.write_text(without)
-    runs = {
-        "repro": Runs(dvc(folder, "repro")),
-        "status": Runs(dvc(folder, "status")),
+    commands = {
+        "repro": ("repro",),
+        "memory": ("repro",),
+        "status": ("status",),
         # A dry run by itself stops where a folder is missing that an earlier stage would have written.
-        "add": Runs(dvc(folder, "repro", "--dry", "--ignore-errors", f"evaluate@{_NEW}")),
-        "record": Runs(dvc(folder, "commit", "--force", f"expand@{voices[0]}")),
+        "add": ("repro", "--dry", "--ignore-errors", f"evaluate@{_NEW}"),
+        "record": ("commit", "--force", f"expand@{voices[0]}"),
     }
+    usages: dict[str, list[Usage]] = {name: [] for name in commands if name in only}
+    if not _MEMORY.is_dir():
+        usages.pop("memory", None)
 
-    def adding() -> None:
-        params.write_text(within)
-        runs["add"].once()
-        params.write_text(without)
+    def run(name: str) -> Usage:
+        params.write_text(within if name == "add" else without)
+        with _lock_in_memory(folder) if name == "memory" else nullcontext():
+            usage = measure(dvc(folder, *commands[name]))
+        if name in _IDLE and UP_TO_DATE not in usage.output:
+            raise VoicepackError(f"the project of {count} voices is not up to date for DVC")
+        return usage
 
-    seconds = interleaved({name: each.once for name, each in runs.items()} | {"add": adding}, rounds)
-    row: dict[str, float] = {"voices": count, "stages": said.count("Stage '"), "rounds": rounds}
-    row["dvc_lock_bytes"] = (folder / "dvc.lock").stat().st_size
-    for name, each in runs.items():
-        spread = Spread.of(seconds[name])
+    for _ in range(rounds):
+        for name, each in usages.items():
+            each.append(run(name))
+    row: dict[str, float] = {"voices": count, "stages": len(output(folder, "stage", "list").splitlines())}
+    row |= {"rounds": rounds, "dvc_lock_bytes": (folder / "dvc.lock").stat().st_size}
+    for name, each in usages.items():
+        spread = Spread.of([usage.seconds for usage in each])
         row |= {f"{name}_s": spread.median, f"{name}_s_low": spread.low, f"{name}_s_high": spread.high}
-        row |= {f"{name}_cpu_s": statistics.median(each.cpu[1:]), f"{name}_gb": max(each.gigabytes)}
+        row[f"{name}_cpu_s"] = statistics.median(usage.processor_seconds for usage in each)
+        row[f"{name}_gb"] = max(usage.gigabytes for usage in each)
     return row
 
 
-class Runs:
-    """Runs of a command: the processor's seconds and memory."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self.command = command
-        self.cpu: list[float] = []
-        self.gigabytes: list[float] = []
-
-    def once(self) -> None:
-        """Run the command and note what it took."""
-        usage = measure(self.command)
-        self.gigabytes.append(usage.gigabytes)
-        self.cpu.append(usage.processor_seconds)
+@contextmanager
+def _lock_in_memory(folder: Path) -> Iterator[None]:
+    """Let DVC keep the file of its locks in memory, as docs/many-voices.md says."""
+    lock, memory = folder / ".dvc/tmp/rwlock", _MEMORY / f"{folder.name}-rwlock"
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(memory)
+    yield
+    memory.unlink()
+    lock.unlink()
 
 
 def keep(row: dict[str, float]) -> None:
     """Write a row into the table, in place of an earlier one for as many voices."""
     rows = read_table(places.BENCH_VOICES) if places.BENCH_VOICES.exists() else []
     others = [each for each in rows if int(each["voices"]) != row["voices"]]
-    write_table(places.BENCH_VOICES, sorted([*others, row], key=lambda each: int(each["voices"])), list(row))
+    write_ragged_table(places.BENCH_VOICES, sorted([*others, row], key=lambda each: int(each["voices"])))
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
@@ -108,6 +116,9 @@ def markdown(rows: list[dict[str, str]]) -> str:
     for row in rows:
         cells = [row["voices"], row["stages"], f"{float(row['dvc_lock_bytes']) / 1e6:.2f} MB"]
         for name in _WORKS:
+            if not row.get(f"{name}_s"):
+                cells.append("")
+                continue
             seconds = Spread(*(float(row[f"{name}_s{suffix}"]) for suffix in ("", "_low", "_high")))
             cells.append(f"{seconds:.1f} s, CPU {float(row[f'{name}_cpu_s']):.1f} s, {float(row[f'{name}_gb']):.2f} GB")
         lines.append(cells)

@@ -9,7 +9,7 @@ import pytest
 
 from stages import places
 from stages.add_voice import add_voice
-from stages.bench_voices import markdown
+from stages.bench_voices import bench, markdown
 from stages.many_voices import UP_TO_DATE, build, output, write_recordings
 
 VOICES = ("voice_000000", "voice_000001")
@@ -65,8 +65,15 @@ def test_a_new_voice_needs_its_own_stages_only(project: Path, params: Path) -> N
     assert names and all(name.endswith("@new") for name in names)
 
 
+def test_only_what_is_asked_for_is_measured(tmp_path: Path) -> None:
+    row = bench(tmp_path, 1, 1, ["memory", "add"])
+    assert {name for name in row if name.endswith("_s")} == {"memory_s", "add_s", "memory_cpu_s", "add_cpu_s"}
+    assert min(row.values()) > 0
+    assert not list(Path("/dev/shm").glob(f"{tmp_path.name}*"))
+
+
 def test_the_table_names_every_figure() -> None:
-    works = ("repro", "status", "add", "record")
+    works = ("repro", "memory", "status", "add", "record")
     row = {"voices": "1", "stages": "15", "dvc_lock_bytes": "41106"}
     for work in works:
         row |= {f"{work}_{figure}": "1.5" for figure in ("s", "s_low", "s_high", "cpu_s", "gb")}

@@ -23,20 +23,21 @@ class Usage:
     seconds: float
     gigabytes: float  # at the most
     processor_seconds: float  # of all its processes; hardly depends on what else the machine does
+    output: str  # what it printed
 
 
 def measure(command: Sequence[str]) -> Usage:
     """Run a command to its end, with all its processes watched. Raises VoicepackError if it fails."""
     start, before = time.monotonic(), _children_seconds()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         watch = _Watch(process.pid)
         watch.start()
-        _, errors = process.communicate()
+        output, errors = process.communicate()
         seconds = time.monotonic() - start
         watch.stop()
     if process.returncode:
         raise VoicepackError(f"{' '.join(command)} failed: {(errors.strip().splitlines() or ['no message'])[-1]}")
-    return Usage(seconds, watch.most / 1e9, _children_seconds() - before)
+    return Usage(seconds, watch.most / 1e9, _children_seconds() - before, output)
 
 
 def _children_seconds() -> float:
