@@ -34,8 +34,9 @@ from voicepack.likeness import normalised_likeness
 from voicepack.markdown import markdown_table, put_table
 from voicepack.renders import Render, read_renders
 
-# Of every row, so that all of them take an evening: half the steps, and one seed of the renders instead of two.
-COMMON: dict[str, Any] = {"train.steps": 40, "evaluate.seeds": 1}
+# Of every row, so that all of them take an evening: half the steps, and one seed of the renders instead of two. Rows
+# that change in both halves, as those that are made have.
+COMMON: dict[str, Any] = {"train.steps": 40, "evaluate.seeds": 1, "expand.rows": "curve"}
 CHOICES: dict[str, dict[str, Any]] = {
     "40 steps": {},
     "80 steps": {"train.steps": 80},
@@ -45,6 +46,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "one clip": {"train.max_seconds": 1, "extract.max_style_samples": 1},
     "15 s": {"train.max_seconds": 15, "extract.max_style_samples": 2},
     "flat rows": {"expand.rows": "flat"},
+    "prosodic rows": {"expand.rows": "prosody"},
     "no speaker loss": {"train.losses.speaker": 0},
     "30 s": {"train.max_seconds": 30, "extract.max_style_samples": 4},
     "seed 1": {"train.seed": 1},

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from stages import places
@@ -13,6 +14,7 @@ from stages.stage import running
 from stages.voice import load_voice
 from voicepack.calibration import calibrate
 from voicepack.clips import choose_clips, read_clips
+from voicepack.constants import DECODER, PREDICTOR
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, sha256, tree_sha256
 from voicepack.kokoro import Kokoro
@@ -24,7 +26,7 @@ from voicepack.voices import VoiceSpace
 
 @dataclass(frozen=True)
 class ExpandSettings:
-    rows: Literal["curve", "flat"]
+    rows: Literal["prosody", "curve", "flat"]
     calibration_seconds: float
 
     def __post_init__(self) -> None:
@@ -34,7 +36,14 @@ class ExpandSettings:
 
     def expand(self, curve: RowCurve, voice: Tensor) -> Tensor:
         """Expand a voice vector `[256]` into a pack `[510, 1, 256]`."""
-        return curve.expand(voice) if self.rows == "curve" else voice.expand(ROWS, 1, 256)
+        equal, changing = voice.expand(ROWS, 1, 256), curve.expand(voice)
+        match self.rows:
+            case "prosody":
+                return torch.cat([equal[..., DECODER], changing[..., PREDICTOR]], -1)
+            case "curve":
+                return changing
+            case "flat":
+                return equal
 
 
 def main() -> None:

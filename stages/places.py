@@ -20,6 +20,7 @@ RENDERED_SPEECH = Path("data/rendered_speech")  # scratch: kept out of Git and D
 CHECKPOINTS = Path("models/checkpoints")  # scratch as well
 MADE = "made.sha256"  # beside the checkpoints of a voice: of the projection that came of them
 METRICS = Path("metrics")
+SUMMARY = METRICS / "summary.json"  # of all voices
 SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage

@@ -36,7 +36,7 @@ def main() -> None:
         page = build_page(reports, retrieved, stock, missing, speed, stage.settings.fixed_sentences)
         with written_whole(places.REPORT) as temporary:
             temporary.write_text(page)
-        write_json(places.METRICS / "summary.json", summary)
+        write_json(places.SUMMARY, summary)
         stage.run.log_metrics(summary)
         stage.run.log_artifact(places.REPORT)
 

@@ -24,7 +24,7 @@ def row(choice: str, voice: str, likeness: float, curve: float = 0.5) -> dict[st
 def test_a_choice_for_a_voice_is_an_experiment() -> None:
     assert ablation.command("no speaker loss", "lj") == [
         "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss-lj", "-S", "train.steps=40",
-        "-S", "evaluate.seeds=1", "-S", "train.losses.speaker=0", "evaluate@lj",
+        "-S", "evaluate.seeds=1", "-S", "expand.rows=curve", "-S", "train.losses.speaker=0", "evaluate@lj",
     ]  # fmt: skip
 
 

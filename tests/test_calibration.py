@@ -10,12 +10,10 @@ from recordings import clip_of
 from test_training import PHONEMES
 from torch import Tensor
 
-from stages.expand import ExpandSettings
 from voicepack import calibration
 from voicepack.calibration import LARGEST_OFFSET, Offsets, calibrate, hear_offsets, smallest_shift
 from voicepack.clips import Clip
 from voicepack.constants import DECODER, PREDICTOR
-from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.pitch import f0_curve
 from voicepack.rows import RowCurve, base_vector
@@ -97,8 +95,3 @@ def test_what_a_lost_tracker_says_moves_a_voice_no_further_than_the_limit(
     )
     assert torch.equal(lost, limit)
     assert float(limit.norm()) > 0
-
-
-def test_a_negative_length_is_refused_by_the_name_of_its_setting() -> None:
-    with pytest.raises(VoicepackError, match=r"expand\.calibration_seconds is -1\. Write 0 or more\."):
-        ExpandSettings("curve", -1)

@@ -63,7 +63,7 @@ def test_what_only_git_keeps_is_committed(clone: Path) -> None:
 
 def test_a_lock_that_was_left_behind_fails(clone: Path, steps: dict[str, Any]) -> None:
     params = (clone / "params.yaml").read_text()
-    (clone / "params.yaml").write_text(params.replace("rows: curve", "rows: flat"))
+    (clone / "params.yaml").write_text(params.replace("rows: prosody", "rows: flat"))
     assert run(clone, steps["Nothing is left to compute"]).returncode != 0
 
 
