@@ -98,9 +98,11 @@ def _lock_in_memory(folder: Path) -> Iterator[None]:
     lock, memory = folder / ".dvc/tmp/rwlock", _MEMORY / f"{folder.name}-rwlock"
     lock.unlink(missing_ok=True)
     lock.symlink_to(memory)
-    yield
-    memory.unlink()
-    lock.unlink()
+    try:
+        yield
+    finally:
+        memory.unlink(missing_ok=True)
+        lock.unlink()
 
 
 def keep(row: dict[str, float]) -> None:
