@@ -50,11 +50,17 @@ def table(revision: str) -> str:
 
 
 def mean_line(name: str, values: Sequence[tuple[float, float]]) -> str:
-    """Return the line of a measure over at least two voices, each before and now: the interval is by Student's t."""
+    """Return the line of a measure over at least two voices, each before and now."""
     old, new = (fmean(side) for side in zip(*values, strict=True))
-    changes = [after - before for before, after in values]
-    half = float(t.ppf(0.975, len(changes) - 1)) * stdev(changes) / math.sqrt(len(changes))
-    return f"{f'{len(changes)} voices':16}{name:22}{old:12.3f}{new:12.3f}   {new - old:+.3f} ± {half:.3f}"
+    half = half_width([after - before for before, after in values])
+    return f"{f'{len(values)} voices':16}{name:22}{old:12.3f}{new:12.3f}   {new - old:+.3f} ± {half:.3f}"
+
+
+def half_width(changes: Sequence[float]) -> float:
+    """Return half the 95 % interval of the mean of changes, one of each voice, by Student's t; nan of one alone."""
+    if len(changes) < 2:
+        return math.nan
+    return float(t.ppf(0.975, len(changes) - 1)) * stdev(changes) / math.sqrt(len(changes))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import yaml
 from imports import ROOT
 
 from stages import ablation, places
+from stages.ablation_table import _EXPANSIONS, chance, lengths, table
+from stages.choices import CHOICES, settings_of
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table
 from voicepack.markdown import markdown_table, put_table
@@ -30,8 +32,8 @@ def test_a_choice_for_a_voice_is_an_experiment() -> None:
 
 def test_every_choice_is_a_knob_of_params() -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for choice in ablation.CHOICES:
-        for name in ablation.settings_of(choice):
+    for choice in CHOICES:
+        for name in settings_of(choice):
             value = params
             for key in name.split("."):
                 assert key in value, name
@@ -40,7 +42,7 @@ def test_every_choice_is_a_knob_of_params() -> None:
 
 def test_later_experiments_add_to_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
-    first, *_ = ablation.CHOICES
+    first, *_ = CHOICES
     ablation.keep([row("no prior", "ann", 0.3), row(first, "ann", 0.4)])
     kept = ablation.keep([row("no prior", "ann", 0.2), row(first, "ben", 0.6)])
     assert [(each["choice"], each["voice"], float(each["likeness_normalised"])) for each in kept] == [
@@ -50,14 +52,15 @@ def test_later_experiments_add_to_earlier_ones(tmp_path: Path, monkeypatch: pyte
 
 
 def test_choices_are_compared_over_the_voices_that_have_both() -> None:
-    first, *_ = ablation.CHOICES
-    rows = ablation.table(
+    first, *_ = CHOICES
+    rows = table(
         [row(first, "ann", 0.4), row(first, "ben", 0.6), row("no prior", "ben", 0.5), row("no prior", "zoe", 0.9)]
     ).splitlines()
-    assert len(rows) == 4
-    assert rows[2] == f"| {first} | 0.500 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 | 0.600 |  |"
-    assert rows[3].startswith("| no prior | 0.500 (-0.100) | 0.020 (+0.000) |")
-    assert rows[3].endswith("|  | 0.500 | 0.900 |")
+    values = "| 0.500 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 | 0.600 |  |"
+    assert rows[2:4] == [f"| mean of the seeds {values}", f"| {first} {values}"]
+    assert rows[4].startswith("| no prior | 0.500 (-0.100) | 0.020 (+0.000) |")
+    assert rows[4].endswith("|  | 0.500 | 0.900 |")
+    assert len(rows) == 5
 
 
 def test_with_a_change_stands_what_chance_makes_of_it() -> None:
@@ -66,22 +69,31 @@ def test_with_a_change_stands_what_chance_makes_of_it() -> None:
         row(choice, voice, value) for choice, both in likeness.items() for voice, value in zip("ab", both, strict=True)
     ]
     rows += [row("seed 1", "with one seed alone", 0.9), row("no prior", "a", 0.5)]
-    assert ablation.chance(rows, "likeness_normalised") == pytest.approx(2.776 * math.sqrt(0.01 / 2), abs=1e-3)
-    last = ablation.table(rows).splitlines()[-1]
-    assert last.startswith("| no prior | 0.500 (+0.400 ± 0.278) | 0.020 (+0.000 ± 0.000) |")
-    assert math.isnan(ablation.chance(rows[:2], "likeness_normalised"))
+    one_training = 2.776 * math.sqrt(0.01 / 2)
+    assert chance(rows, "likeness_normalised") == pytest.approx(one_training, abs=1e-3)
+    last = table(rows).splitlines()[-1]
+    within = one_training * math.sqrt(1 + 1 / 3)  # of one training beside the mean of three
+    assert last.startswith(f"| no prior | 0.500 (+0.300 ± {within:.3f}) | 0.020 (+0.000 ± 0.000) |")
+    assert math.isnan(chance(rows[:2], "likeness_normalised"))
+
+
+def test_what_shares_a_training_is_compared_with_that_voice_by_voice() -> None:
+    rows = [row("40 steps", voice, 0.4) for voice in "abc"] + [row("seed 1", voice, 0.9) for voice in "abc"]
+    rows += [row("flat rows", voice, value) for voice, value in zip("abc", (0.4, 0.5, 0.6), strict=True)]
+    (flat,) = (line for line in table(rows).splitlines() if "flat" in line)
+    assert flat.startswith(f"| flat rows | 0.500 (+0.100 ± {4.303 * 0.1 / math.sqrt(3):.3f}) |")
 
 
 def test_expansions_are_compared_by_length() -> None:
-    curved, flat = ablation._EXPANSIONS.values()
+    curved, flat = _EXPANSIONS.values()
     rows = [row(curved, "ann", 0.4, 0.75), row(curved, "ben", 0.4, 0.0), row(flat, "ann", 0.4, 0.25)]
-    assert ablation.lengths(rows).splitlines() == [
+    assert lengths(rows).splitlines() == [
         "| phonemes | 1-10 | 11-50 |",
         "| --- | --- | --- |",
         "| rows that change with length | 0.750 | 0.500 |",
         "| 510 equal rows | 0.250 | 0.500 |",
     ]
-    assert ablation.lengths(rows[:2]) == "Not measured yet."
+    assert lengths(rows[:2]) == "Not measured yet."
 
 
 def test_likeness_is_normalised_by_length_where_there_is_a_scale() -> None:
@@ -95,13 +107,13 @@ def test_likeness_is_normalised_by_length_where_there_is_a_scale() -> None:
 
 def test_what_was_not_measured_is_left_blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
-    curved, flat = ablation._EXPANSIONS.values()
+    curved, flat = _EXPANSIONS.values()
     rows = [row(curved, "ann", 0.4), row(flat, "ann", 0.3), row(curved, "ben", math.nan)]
     del rows[1]["phonemes_1-10"]
     kept = ablation.keep([*rows, row("a choice of long ago", "ann", 0.9)])
     assert len(kept) == 3
-    assert ablation.table(kept).splitlines()[2] == f"| {curved} | 0.400 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 |  |"
-    assert ablation.lengths(kept).splitlines()[0] == "| phonemes | 11-50 |"
+    assert table(kept).splitlines()[3] == f"| {curved} | 0.400 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 |  |"
+    assert lengths(kept).splitlines()[0] == "| phonemes | 11-50 |"
 
 
 def test_without_voices_or_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
