@@ -1,9 +1,12 @@
 """Several processes on one machine, and what each may use of it."""
 
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+from imports import ROOT
 
 from voicepack import processes
 from voicepack.processes import core_share
@@ -30,3 +33,18 @@ def test_a_process_on_its_own_is_the_main_one_and_has_every_core(monkeypatch: py
     assert state.is_main_process
     assert state.num_processes == 1
     assert core_share() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch's threads are libgomp's on Linux alone")
+@pytest.mark.parametrize(
+    ("own", "seen"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")]
+)
+@pytest.mark.parametrize("program", ["stages.expand", "voicepack.kokoro"])
+def test_threads_do_not_wait_long_on_a_busy_core(program: str, own: dict[str, str], seen: str) -> None:
+    others = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    environment = others | {"OMP_DISPLAY_ENV": "verbose"} | own
+    command = [sys.executable, "-c", f"import {program}"]
+    loaded = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    shown = [line.split("'")[1] for line in loaded.stderr.splitlines() if "GOMP_SPINCOUNT" in line]
+    assert shown, loaded.stderr
+    assert set(shown) == {seen}

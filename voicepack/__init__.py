@@ -14,3 +14,9 @@ import os
 # processors, and no voice comes out twice. Read at its first call, so before anything is computed; see "Conditional
 # Numerical Reproducibility" in oneMKL's developer guide.
 os.environ.setdefault("MKL_CBWR", "AUTO")
+
+# Otherwise each of torch's threads keeps its core busy while it waits for the others, and a program beside it, which
+# holds up one of them, holds up all: docs/performance.md. Read as torch is loaded; see "GOMP_SPINCOUNT" in libgomp's
+# manual.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
