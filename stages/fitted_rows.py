@@ -3,8 +3,8 @@
     dvc repro evaluate@lj evaluate@libritts_121
     python -m stages.fitted_rows lj libritts_121     some ten minutes a voice; writes the table of docs/ablation.md
 
-As in the stock packs (`expand.rows: curve`), 510 equal rows (`flat`), and rows fitted to the speaker's own clips, which
-is no setting, only measured here.
+As in the stock packs, in both halves (`expand.rows: curve`), 510 equal rows (`flat`), and rows fitted to the speaker's
+own clips, which is no setting, only measured here.
 """
 
 from __future__ import annotations
