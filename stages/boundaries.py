@@ -1,0 +1,93 @@
+"""How far off alignment finds the boundaries of phonemes: on speech that Kokoro renders, where they are known.
+
+    python -m stages.boundaries     some minutes; writes the table of docs/ablation.md
+
+Stock voices speak; what they say is aligned by another voice, the nearest and the farthest by the judge. By the voice
+itself it says what aligning anew, as the voice improves, could gain at most; with damage, what a recording costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stages import places
+from voicepack.alignment import align
+from voicepack.audio import write_audio
+from voicepack.clips import Clip
+from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
+from voicepack.damage import damage
+from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors
+from voicepack.kokoro import Kokoro
+from voicepack.likeness import cosine
+from voicepack.markdown import markdown_table, put_table
+from voicepack.text import phonemize, sentences
+
+_SPEAKERS = ("af_bella", "am_michael", "bf_emma", "bm_george")
+_TEXTS = 5
+_PHONEMES = range(25, 81)
+_PAGE = Path("docs/ablation.md")
+_HEADER = ("aligned by", "boundaries", "mean, ms", "median, ms", "within 50 ms", "within 100 ms")
+
+
+def main() -> None:
+    kokoro, packs = Kokoro(places.KOKORO), read_tensors(places.STOCK_VOICES)[0]
+    likenesses = read_tensors(places.STOCK_SPEAKERS)[0]
+    texts = [each for each in map(phonemize, sentences("evaluation")) if len(each) in _PHONEMES][:_TEXTS]
+    errors: dict[str, list[Tensor]] = {}
+    for speaker in tqdm(_SPEAKERS, "align"):
+        others = sorted(
+            (name for name in packs if name != speaker),
+            key=lambda name: cosine(likenesses[name], likenesses[speaker]),
+        )
+        for phonemes in texts:
+            for name, by, damaged in (
+                ("the voice itself", speaker, False),
+                ("the nearest other voice", others[-1], False),
+                ("the nearest, recording damaged", others[-1], True),
+                ("the farthest voice", others[0], False),
+            ):
+                found = boundary_errors(kokoro, phonemes, packs[speaker], packs[by], damaged=damaged)
+                errors.setdefault(name, []).append(found)
+    lines = [_line(name, torch.cat(found)) for name, found in errors.items()]
+    text = markdown_table(_HEADER, lines)
+    print(text)
+    put_table(_PAGE, "boundaries", text)
+
+
+def boundary_errors(kokoro: Kokoro, phonemes: str, speaker: Tensor, by: Tensor, *, damaged: bool) -> Tensor:
+    """Return how far off the boundaries between phonemes are found, `[phonemes + 1]` in milliseconds.
+
+    The pack `speaker` `[510, 1, 256]` speaks them; the pack `by` aligns.
+    """
+    row = len(phonemes) - 1
+    with torch.no_grad():
+        truth = kokoro.predict(kokoro.encode_text(phonemes), speaker[row]).frames
+    audio = kokoro.render(phonemes, speaker, seed=7)
+    if damaged:
+        audio = damage(audio, torch.Generator().manual_seed(row))
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "clip.wav")
+        write_audio(file, audio)
+        clip = Clip(file.name, "", phonemes, file, len(audio), SAMPLE_RATE / 2, 40.0)
+        found = align(kokoro, clip, by[row]).frames
+    milliseconds = 1000 * FRAME_SAMPLES / SAMPLE_RATE
+    return (found.cumsum(0) - truth.cumsum(0))[:-1].abs() * milliseconds
+
+
+def _line(name: str, errors: Tensor) -> tuple[str, ...]:
+    shares = (f"{100 * float((errors <= limit).float().mean()):.0f} %" for limit in (50, 100))
+    return (name, str(len(errors)), f"{float(errors.mean()):.0f}", f"{float(errors.median()):.0f}", *shares)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except VoicepackError as error:
+        sys.exit(f"boundaries: {error}")
