@@ -24,7 +24,7 @@ from dvc.api import DVCFileSystem
 from dvc.repo import Repo
 
 from stages import places
-from stages.ablation_table import LENGTH, MEASURES, lengths, table
+from stages.ablation_table import LENGTH, MEASURES, Row, lengths, table
 from stages.choices import CHOICES, settings_of
 from stages.settings import load_settings
 from voicepack.errors import VoicepackError
@@ -35,8 +35,6 @@ from voicepack.markdown import put_table
 from voicepack.renders import Render, read_renders
 
 _PAGE = Path("docs/ablation.md")
-
-Row = dict[str, Any]  # choice, voice, commit, measures
 
 
 def main(arguments: Sequence[str]) -> None:

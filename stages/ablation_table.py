@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, variance
 from typing import Any
 
@@ -17,7 +17,7 @@ MEASURES = ("likeness_normalised", "wer", "dnsmos", "f0_mean_ratio", "rate_ratio
 LENGTH = "phonemes_"  # before a bucket of lengths, in the names of columns
 _EXPANSIONS = {"rows that change with length": "40 steps", "510 equal rows": "flat rows"}
 
-Row = Mapping[str, Any]  # choice, voice, commit, measures
+Row = dict[str, Any]  # choice, voice, commit, measures
 Values = dict[str, list[float]]  # of a measure, by voice
 
 

@@ -47,13 +47,15 @@ def main() -> None:
             key=lambda name: cosine(likenesses[name], likenesses[speaker]),
         )
         for phonemes in texts:
-            for name, by, damaged in (
-                ("the voice itself", speaker, False),
-                ("the nearest other voice", others[-1], False),
-                ("the nearest, recording damaged", others[-1], True),
-                ("the farthest voice", others[0], False),
+            audio, truth = spoken(kokoro, phonemes, packs[speaker])
+            damaged = damage(audio, torch.Generator().manual_seed(len(phonemes) - 1))
+            for name, recording, by in (
+                ("the voice itself", audio, speaker),
+                ("the nearest other voice", audio, others[-1]),
+                ("the nearest, recording damaged", damaged, others[-1]),
+                ("the farthest voice", audio, others[0]),
             ):
-                found = boundary_errors(kokoro, phonemes, packs[speaker], packs[by], damaged=damaged)
+                found = boundary_errors(kokoro, phonemes, recording, truth, packs[by])
                 errors.setdefault(name, []).append(found)
     lines = [_line(name, torch.cat(found)) for name, found in errors.items()]
     text = markdown_table(_HEADER, lines)
@@ -61,22 +63,23 @@ def main() -> None:
     put_table(_PAGE, "boundaries", text)
 
 
-def boundary_errors(kokoro: Kokoro, phonemes: str, speaker: Tensor, by: Tensor, *, damaged: bool) -> Tensor:
+def spoken(kokoro: Kokoro, phonemes: str, pack: Tensor) -> tuple[Tensor, Tensor]:
+    """Speak with a pack `[510, 1, 256]`: return audio `[samples]` and how many frames each phoneme lasts."""
+    with torch.no_grad():
+        frames = kokoro.predict(kokoro.encode_text(phonemes), pack[len(phonemes) - 1]).frames
+    return kokoro.render(phonemes, pack, seed=7), frames
+
+
+def boundary_errors(kokoro: Kokoro, phonemes: str, audio: Tensor, truth: Tensor, by: Tensor) -> Tensor:
     """Return how far off the boundaries between phonemes are found, `[phonemes + 1]` in milliseconds.
 
-    The pack `speaker` `[510, 1, 256]` speaks them; the pack `by` aligns.
+    The pack `by` `[510, 1, 256]` aligns `audio` `[samples]`, whose phonemes last `truth` frames.
     """
-    row = len(phonemes) - 1
-    with torch.no_grad():
-        truth = kokoro.predict(kokoro.encode_text(phonemes), speaker[row]).frames
-    audio = kokoro.render(phonemes, speaker, seed=7)
-    if damaged:
-        audio = damage(audio, torch.Generator().manual_seed(row))
     with TemporaryDirectory() as folder:
         file = Path(folder, "clip.wav")
         write_audio(file, audio)
         clip = Clip(file.name, "", phonemes, file, len(audio), SAMPLE_RATE / 2, 40.0)
-        found = align(kokoro, clip, by[row]).frames
+        found = align(kokoro, clip, by[len(phonemes) - 1]).frames
     milliseconds = 1000 * FRAME_SAMPLES / SAMPLE_RATE
     return (found.cumsum(0) - truth.cumsum(0))[:-1].abs() * milliseconds
 
