@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from stages import places
+from stages.bench_precision import precision
 from stages.bench_step import compiled, training_step
 from stages.bench_training import training
 from voicepack.clips import choose_clips, read_clips
@@ -42,6 +43,7 @@ def main() -> None:
         "step": training_step,
         "compiled": compiled,
         "training": training,
+        "precision": precision,
         "stages": stage_by_stage,
     }
     parser = argparse.ArgumentParser(description="How fast a voice is made and speaks on this machine.")

@@ -31,13 +31,13 @@ _CPU = torch.device("cpu")
 
 def training_step(voice: str) -> tuple[dict[str, float], str]:
     """Measure a training step, its parts, the plain loop's step and the floor; and how both grow with the clip."""
-    kokoro, speaker = Kokoro(places.KOKORO), _any_voice()
+    kokoro, speaker = Kokoro(places.KOKORO), any_voice()
     rates = best_rates(_CPU, _precision())
 
     def times(clips: Sequence[AlignedClip]) -> StepTimes:
         return _bench(clips).measure(rates, _ROUNDS)
 
-    clips = _aligned_clips(kokoro, voice, speaker)
+    clips = aligned_clips(kokoro, voice, speaker)
     found = times(clips)
     faster = ratio(found.plain, found.step)
     figures = {
@@ -74,7 +74,7 @@ def training_step(voice: str) -> tuple[dict[str, float], str]:
 
 def compiled(voice: str) -> tuple[dict[str, float], str]:
     """Measure the project's step with the decoder as it is and through torch.compile, and how long compiling takes."""
-    clips = _aligned_clips(Kokoro(places.KOKORO), voice, _any_voice())
+    clips = aligned_clips(Kokoro(places.KOKORO), voice, any_voice())
     as_it_is, changed = _bench(clips), _bench(clips)
     changed.kokoro.model.decoder = torch.compile(changed.kokoro.model.decoder)
 
@@ -102,13 +102,13 @@ def _precision() -> torch.dtype:
     return resolve_precision(load_settings("train", TrainSettings).precision, _CPU)
 
 
-def _any_voice() -> Tensor:
+def any_voice() -> Tensor:
     """Return the vector `[1, 256]` of a stock voice."""
     packs, _ = read_tensors(places.STOCK_VOICES)
     return base_vector(next(iter(packs.values())))[None]
 
 
-def _aligned_clips(kokoro: Kokoro, voice: str, speaker: Tensor) -> list[AlignedClip]:
+def aligned_clips(kokoro: Kokoro, voice: str, speaker: Tensor) -> list[AlignedClip]:
     """Return 20 s of a voice's clips, aligned by what `speaker` `[1, 256]` makes of their texts."""
     settings = load_settings("train", TrainSettings)
     chosen = choose_clips(read_clips(places.clips(voice), "train"), _SECONDS, settings.seed)

@@ -27,10 +27,11 @@ from voicepack.speed.timing import Spread
 _NEW = "new"
 _PAGE = Path("docs/many-voices.md")
 _MEMORY = Path("/dev/shm")  # of Linux
-_IDLE = ("repro", "memory", "status")  # find nothing to do
+_IDLE = ("repro", "all", "memory", "status")  # find nothing to do
 _WORKS = {
     "repro": "`dvc repro`, nothing to do",
-    "memory": "the same, lock file in memory",
+    "all": "`dvc repro -P`, the same",
+    "memory": "`dvc repro`, lock file in memory",
     "status": "`dvc status`",
     "add": "`dvc repro --dry evaluate@new`",
     "record": "`dvc commit expand@…`",
@@ -61,6 +62,7 @@ def bench(folder: Path, count: int, rounds: int, only: Sequence[str]) -> dict[st
     params.write_text(without)
     commands = {
         "repro": ("repro",),
+        "all": ("repro", "--all-pipelines"),
         "memory": ("repro",),
         "status": ("status",),
         # A dry run by itself stops where a folder is missing that an earlier stage would have written.

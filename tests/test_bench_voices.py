@@ -73,7 +73,7 @@ def test_only_what_is_asked_for_is_measured(tmp_path: Path) -> None:
 
 
 def test_the_table_names_every_figure() -> None:
-    works = ("repro", "memory", "status", "add", "record")
+    works = ("repro", "all", "memory", "status", "add", "record")
     row = {"voices": "1", "stages": "15", "dvc_lock_bytes": "41106"}
     for work in works:
         row |= {f"{work}_{figure}": "1.5" for figure in ("s", "s_low", "s_high", "cpu_s", "gb")}

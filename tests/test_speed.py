@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from conftest import MODELS
 from test_training import TRAINING
 from torch import Tensor
 
+from stages.bench_training import Run, speedups
 from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError
@@ -39,6 +41,15 @@ def test_ratios_are_round_by_round() -> None:
     """A machine that is ten times slower in one round changes no ratio."""
     assert ratio([4.0, 40.0, 4.0], [1.0, 10.0, 2.0]) == Spread(4.0, 2.0, 4.0)
     assert f"{Spread.of([1.0, 3.0, 2.0]):.1f}" == "2.0 (1.0–3.0)"
+
+
+def test_a_speed_up_is_by_the_fewest_steps_that_are_as_good() -> None:
+    plain = Run("plain loop", 80, 600.0, Unseen(mel_statistics=0.6, timbre=0.3, speaker=0.1, likeness=0.92))
+    better = Unseen(mel_statistics=0.5, timbre=0.3, speaker=0.1, likeness=0.93)
+    project = [Run("project", 80, 300.0, better), Run("project", 40, 150.0, better)]
+    worse = Run("project", 20, 75.0, replace(better, timbre=0.31))
+    assert speedups([plain, *project, worse]) == {"training_speedup": 2.0, "training_speedup_as_good": 4.0}
+    assert speedups([plain, worse]) == {"training_speedup": 8.0}
 
 
 def test_operations_and_bytes_of_a_product_and_its_gradient() -> None:

@@ -44,3 +44,12 @@ class Unseen:
             fmean(float(losses.speaker(render)) for render in renders) if losses.speaker else 0.0,
             fmean(cosine(embed_render(judge, render), reference) for render in renders),
         )
+
+    def as_good_as(self, other: Unseen) -> bool:
+        """Return whether this is no worse than `other` in any measure."""
+        no_larger = (
+            self.mel_statistics <= other.mel_statistics,
+            self.timbre <= other.timbre,
+            self.speaker <= other.speaker,
+        )
+        return all(no_larger) and self.likeness >= other.likeness
