@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -19,7 +20,7 @@ from voicepack.kokoro import InFloat32, Kokoro
 from voicepack.likeness import cosine
 from voicepack.markdown import markdown_table
 from voicepack.rows import RowCurve
-from voicepack.voice_losses import VoiceLosses, weighted, window
+from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 from voicepack.voices import VoiceSpace
 
 _COMPARED = ("mel", "mel_statistics", "timbre")
@@ -36,10 +37,9 @@ def precision(voice: str) -> tuple[dict[str, float], str]:
     generator = torch.Generator().manual_seed(settings.seed)
     windows = [window(clip, settings.window_seconds, generator) for clip in clips]
 
-    def spoken(kokoro: Kokoro, seed: int) -> list[tuple[Tensor, Tensor]]:
-        """Return the audio `[samples]` of each window, and the gradient of training's losses in the decoder half."""
+    def spoken(kokoro: Kokoro, seed: int) -> list[Spoken]:
         losses.kokoro = kokoro
-        return [_spoken(losses, clip, speaker, seed, settings) for clip in windows]
+        return [_speak(losses, clip, speaker, seed, settings.losses) for clip in windows]
 
     expected = spoken(exact, 0)
     ways = {
@@ -49,25 +49,40 @@ def precision(voice: str) -> tuple[dict[str, float], str]:
     }
     rows = []
     for name, found in ways.items():
-        differences = [
-            _difference(losses, audio, wanted, clip.bandwidth)
-            for (audio, _), (wanted, _), clip in zip(found, expected, windows, strict=True)
-        ]
-        alike = fmean(cosine(one, other) for (_, one), (_, other) in zip(found, expected, strict=True))
-        rows.append((name, *(f"{fmean(each[loss] for each in differences):.3f}" for loss in _COMPARED), f"{alike:.2f}"))
-    header = ("against float32", *(name.replace("_", " ") for name in _COMPARED), "cosine of the gradients")
+        pairs = list(zip(found, expected, windows, strict=True))
+        apart = [_difference(losses, each.audio, wanted.audio, clip.bandwidth) for each, wanted, clip in pairs]
+        rows.append(
+            (
+                name,
+                *(f"{fmean(each[loss] for each in apart):.3f}" for loss in _COMPARED),
+                f"{fmean(cosine(each.gradient, wanted.gradient) for each, wanted, _ in pairs):.2f}",
+                f"{fmean(cosine(each.without_speaker, wanted.without_speaker) for each, wanted, _ in pairs):.3f}",
+            )
+        )
+    compared = (name.replace("_", " ") for name in _COMPARED)
+    header = ("against float32", *compared, "cosine of the gradients", "without the speaker loss")
     return {}, markdown_table(header, rows)
 
 
-def _spoken(
-    losses: VoiceLosses, clip: AlignedClip, speaker: Tensor, seed: int, settings: TrainSettings
-) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Spoken:
+    """What a window of a clip sounds like, and where the losses of its sound would move the voice's decoder half."""
+
+    audio: Tensor  # [samples]
+    gradient: Tensor  # [128]
+    without_speaker: Tensor  # [128], the gradient of all but the speaker loss
+
+
+def _speak(losses: VoiceLosses, clip: AlignedClip, speaker: Tensor, seed: int, weights: LossWeights) -> Spoken:
     voice = speaker.clone().requires_grad_()
-    total = weighted(losses.decoder(voice, clip, seed), settings.losses)
-    (gradient,) = torch.autograd.grad(total, voice)
+    values = losses.decoder(voice, clip, seed)
+    gradients = [
+        torch.autograd.grad(weighted(values, each), voice, retain_graph=True)[0][0, DECODER]
+        for each in (weights, replace(weights, speaker=0.0))
+    ]
     with torch.no_grad():
         audio = losses.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, speaker, seed=seed)
-    return audio, gradient[0, DECODER]
+    return Spoken(audio, *gradients)
 
 
 def _difference(losses: VoiceLosses, audio: Tensor, wanted: Tensor, bandwidth: float) -> Mapping[str, float]:
