@@ -12,6 +12,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "seed 1": {"train.seed": 1},
     "seed 2": {"train.seed": 2},
     "80 steps": {"train.steps": 80},
+    "160 steps": {"train.steps": 160},
     # What becomes of the trained vector.
     "not calibrated": {"expand.calibration_seconds": 0},
     "flat rows": {"expand.rows": "flat"},
