@@ -59,14 +59,14 @@ def total(errors: Mapping[str, float]) -> float:
 
 def test_training_hears_the_voice(tmp_path: Path) -> None:
     reports: Reports = []
-    encoders = train(tmp_path / "resume.pt", reports, replace(TRAINING, steps=60, batch=8, evaluate_every=20))
+    encoders = train(tmp_path / "resume.pt", reports, replace(TRAINING, steps=120, batch=8, evaluate_every=40))
     assert not encoders.training
     found = relative_errors(encoders.encode(HELD_OUT.audio), HELD_OUT.voices)
     untrained = relative_errors(SPEECH.voices.mean(0, keepdim=True), HELD_OUT.voices)
     assert found.acoustic < 0.9 * untrained.acoustic
     assert found.prosodic < 0.9 * untrained.prosodic
     losses = [values for _, values in reports if "train_acoustic" in values]
-    assert [step for step, values in reports if "held_out_acoustic" in values] == [20, 40, 60]
+    assert [step for step, values in reports if "held_out_acoustic" in values] == [40, 80, 120]
     for name in ("train_acoustic", "train_prosodic"):
         assert losses[-1][name] < 0.6 * losses[0][name]
     # The encoders that come back are the best of those that were judged, not the last.
