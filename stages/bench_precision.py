@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -19,9 +18,7 @@ from voicepack.files import read_tensors
 from voicepack.kokoro import InFloat32, Kokoro
 from voicepack.likeness import cosine
 from voicepack.markdown import markdown_table
-from voicepack.rows import RowCurve
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
-from voicepack.voices import VoiceSpace
 
 _COMPARED = ("mel", "mel_statistics", "timbre")
 
@@ -33,7 +30,7 @@ def precision(voice: str) -> tuple[dict[str, float], str]:
     clips = aligned_clips(exact, voice, speaker)
     packs, _ = read_tensors(places.STOCK_VOICES)
     recordings = [clip.audio for clip in clips]
-    losses = VoiceLosses(exact, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
+    losses = VoiceLosses(exact, packs, recordings)
     generator = torch.Generator().manual_seed(settings.seed)
     windows = [window(clip, settings.window_seconds, generator) for clip in clips]
 
@@ -50,11 +47,11 @@ def precision(voice: str) -> tuple[dict[str, float], str]:
     rows = []
     for name, found in ways.items():
         pairs = list(zip(found, expected, windows, strict=True))
-        apart = [_difference(losses, each.audio, wanted.audio, clip.bandwidth) for each, wanted, clip in pairs]
+        apart = [losses.sound(each.audio, replace(clip, audio=wanted.audio)) for each, wanted, clip in pairs]
         rows.append(
             (
                 name,
-                *(f"{fmean(each[loss] for each in apart):.3f}" for loss in _COMPARED),
+                *(f"{fmean(float(each[loss]) for each in apart):.3f}" for loss in _COMPARED),
                 f"{fmean(cosine(each.gradient, wanted.gradient) for each, wanted, _ in pairs):.2f}",
                 f"{fmean(cosine(each.without_speaker, wanted.without_speaker) for each, wanted, _ in pairs):.3f}",
             )
@@ -75,22 +72,13 @@ class Spoken:
 
 def _speak(losses: VoiceLosses, clip: AlignedClip, speaker: Tensor, seed: int, weights: LossWeights) -> Spoken:
     voice = speaker.clone().requires_grad_()
-    values = losses.decoder(voice, clip, seed)
+    render = losses.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, voice, seed=seed)
+    values = losses.sound(render, clip)
     gradients = [
         torch.autograd.grad(weighted(values, each), voice, retain_graph=True)[0][0, DECODER]
         for each in (weights, replace(weights, speaker=0.0))
     ]
-    with torch.no_grad():
-        audio = losses.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, speaker, seed=seed)
-    return Spoken(audio, *gradients)
-
-
-def _difference(losses: VoiceLosses, audio: Tensor, wanted: Tensor, bandwidth: float) -> Mapping[str, float]:
-    return {
-        "mel": float(losses.mel(audio, wanted, bandwidth)),
-        "mel_statistics": float(losses.mel_statistics(audio, wanted, bandwidth)),
-        "timbre": float(losses.timbre(audio, wanted)),
-    }
+    return Spoken(render.detach(), *gradients)
 
 
 def _all_in_bfloat16() -> Kokoro:

@@ -20,10 +20,9 @@ from voicepack.constants import MAX_PHONEMES, SAMPLE_RATE
 from voicepack.device import resolve_precision
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
-from voicepack.rows import RowCurve, base_vector
+from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
 from voicepack.voice_losses import VoiceLosses, weighted
-from voicepack.voices import VoiceSpace
 
 _STEPS = 3
 _SPEED = 0.77  # then it lasts 30 s, which is as long as a clip may be
@@ -46,7 +45,7 @@ def main() -> None:
         )
         clip = align(kokoro, spoken, voice)
     recordings = [clip.audio] if settings.losses.speaker else None
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
+    losses = VoiceLosses(kokoro, packs, recordings)
     voice.requires_grad_()
     generator = torch.Generator().manual_seed(0)
     clips, seconds = [clip] * settings.prosody_clips, settings.window_seconds

@@ -20,10 +20,9 @@ from voicepack.files import read_table, read_tensors, sha256, write_table, write
 from voicepack.kokoro import Kokoro
 from voicepack.projection import Projection, load_projection
 from voicepack.quantised import MODEL_FILE
-from voicepack.rows import RowCurve, base_vector
+from voicepack.rows import base_vector
 from voicepack.training import VoiceTraining, choose_start, train_voice
 from voicepack.voice_losses import VoiceLosses
-from voicepack.voices import VoiceSpace
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,7 @@ def read_material(voice: str, settings: TrainSettings) -> Material:
     voices = torch.stack(candidates).to(kokoro.device)
     aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
     recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-    space, rows = VoiceSpace.fit(packs).to(kokoro.device), RowCurve.fit(packs.values())
-    losses = VoiceLosses(kokoro, space, rows, recordings)
+    losses = VoiceLosses(kokoro, packs, recordings)
     start = choose_start(losses, aligned, voices, settings.losses)
     return Material(losses, aligned, styles["mean"], projection, start)
 

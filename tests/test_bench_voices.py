@@ -46,7 +46,7 @@ def test_settings_of_a_voice_make_its_stages_stale_and_no_other_voices(project: 
 
 
 def test_a_setting_of_a_stage_makes_it_stale_for_all_voices(project: Path, params: Path) -> None:
-    params.write_text(params.read_text().replace("  lr: 0.1 ", "  lr: 0.2 "))
+    params.write_text(params.read_text().replace("  lr: 0.15 ", "  lr: 0.2 "))
     assert _stale(project) == {f"train@{voice}" for voice in VOICES}
 
 

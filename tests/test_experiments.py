@@ -40,7 +40,7 @@ def shown(project: Path) -> dict[str, dict[str, str]]:
 def test_a_rate_is_the_same_in_the_file_in_an_experiment_and_in_mlflow(project: Path) -> None:
     """YAML's readers differ in 1e-4, and DVC writes 0.00001 as 1e-05, which PyYAML takes for a string."""
     params = (project / "params.yaml").read_text()
-    changed = params.replace("  lr: 0.1 ", "  lr: 1e-4 ")
+    changed = params.replace("  lr: 0.15 ", "  lr: 1e-4 ")
     assert changed != params
     (project / "params.yaml").write_text(changed)
     assert stages_run(run(project, "dvc repro train@demo")) == ["train@demo"]

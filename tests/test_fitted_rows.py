@@ -19,7 +19,6 @@ from voicepack.fitted_rows import fit_rows, shift_deviation
 from voicepack.kokoro import Kokoro
 from voicepack.rows import RowCurve, base_vector
 from voicepack.voice_losses import VoiceLosses, weighted
-from voicepack.voices import VoiceSpace
 
 
 def test_how_far_shifts_lie_from_what_is_predicted_is_in_their_own_units() -> None:
@@ -46,7 +45,7 @@ def test_a_voice_that_shifts_unlike_the_stock_voices_is_followed(
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, pack, seed=number)
         clips.append(align(kokoro, clip_of(audio, tmp_path / f"{number}.wav", phonemes), voice[None]))
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), rows)
+    losses = VoiceLosses(kokoro, stock_packs)
 
     def loss(some: RowCurve) -> float:
         losses.rows = some

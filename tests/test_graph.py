@@ -91,7 +91,7 @@ def test_second_repro_runs_nothing(project: Path) -> None:
 
 def test_learning_rate_reruns_training_and_what_follows(project: Path) -> None:
     params = (project / "params.yaml").read_text()
-    changed = params.replace("  lr: 0.1 ", "  lr: 0.2 ")
+    changed = params.replace("  lr: 0.15 ", "  lr: 0.2 ")
     assert changed != params
     (project / "params.yaml").write_text(changed)
     try:

@@ -15,7 +15,6 @@ from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.rows import RowCurve, base_vector
 from voicepack.voice_losses import VoiceLosses
-from voicepack.voices import VoiceSpace
 
 
 @pytest.mark.slow
@@ -28,7 +27,7 @@ def test_the_voice_that_spoke_has_lower_losses_than_another(
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, rows.expand(own), seed=number)
         clips.append(align(kokoro, clip_of(audio, tmp_path / f"{number}.wav", phonemes), own[None]))
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), rows)
+    losses = VoiceLosses(kokoro, stock_packs)
     at_own, at_other = (recovery.mean_losses(losses, clips, voice, TRAINING) for voice in (own, other))
     for name in ("mel", "mel_statistics", "timbre", "f0", "f0_statistics"):
         assert at_own[name] < at_other[name], name

@@ -10,12 +10,13 @@ from conftest import MODELS
 from test_training import TRAINING
 from torch import Tensor
 
+from stages import bench_precision
 from stages.bench_training import Run, speedups
 from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
-from voicepack.rows import RowCurve, base_vector
+from voicepack.rows import base_vector
 from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.line_search import search_voice
 from voicepack.speed.operations import Rates, Roofline
@@ -25,7 +26,7 @@ from voicepack.speed.step import spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
 from voicepack.speed.unseen import Unseen
 from voicepack.voice_losses import VoiceLosses
-from voicepack.voices import VoiceSpace, relative_errors
+from voicepack.voices import relative_errors
 
 
 def test_works_take_turns_and_the_first_round_does_not_count() -> None:
@@ -49,7 +50,7 @@ def test_a_speed_up_is_by_the_fewest_steps_that_are_as_good() -> None:
     project = [Run("project", 80, 300.0, better), Run("project", 40, 150.0, better)]
     worse = Run("project", 20, 75.0, replace(better, timbre=0.31))
     assert speedups([plain, *project, worse]) == {"training_speedup": 2.0, "training_speedup_as_good": 4.0}
-    assert speedups([plain, worse]) == {"training_speedup": 8.0}
+    assert speedups([plain, worse]) == {"training_speedup": 8.0, "training_speedup_as_good": 0.0}
 
 
 def test_operations_and_bytes_of_a_product_and_its_gradient() -> None:
@@ -89,7 +90,7 @@ def compared(kokoro: Kokoro, stock_packs: dict[str, Tensor]) -> tuple[VoiceLosse
     """What a stock voice says as if it were a recording, and the vectors of that voice and of another."""
     speaker, other = (base_vector(stock_packs[name]) for name in ("am_michael", "af_heart"))
     clip = spoken_clip(kokoro, "ðə kˈæt sˈæt bI ðə dˈɔɹ, ænd hi wˈɔʧt ðə ɹˈAn.", speaker[None])
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), RowCurve.fit(stock_packs.values()), [clip.audio])
+    losses = VoiceLosses(kokoro, stock_packs, [clip.audio])
     return losses, clip, speaker, other
 
 
@@ -133,3 +134,16 @@ def test_a_search_brings_another_voice_nearer_to_the_speaker(
     before, after = (relative_errors(voice[None], speaker[None]) for voice in (other, found))
     assert 0 < after.acoustic < before.acoustic
     assert 0 < after.prosodic < before.prosodic
+
+
+@pytest.mark.slow
+def test_what_bfloat16_changes_is_least_where_the_last_layer_stays_in_float32(
+    compared: tuple[VoiceLosses, AlignedClip, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_precision, "aligned_clips", lambda *_: [compared[1]])
+    _, table = bench_precision.precision("any")
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()[2:]]
+    all_of_it, but_the_last, another_seed = ([float(cell) for cell in cells] for _, *cells in rows)
+    for differences in (all_of_it, another_seed):
+        assert all(less < more for less, more in zip(but_the_last[:3], differences[:3], strict=True))
+    assert all_of_it[-1] < but_the_last[-1] <= 1

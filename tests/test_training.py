@@ -19,14 +19,13 @@ from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
 from voicepack.training import VoiceTraining, _shuffled, choose_start, train_voice
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
-from voicepack.voices import VoiceSpace
 
 WEIGHTS = LossWeights(
     mel=0.5, mel_statistics=1.0, timbre=0.5, speaker=0.0, f0=0.2, f0_statistics=2.0, energy=0.2,
     duration=0.5, rate=1.0, prior=0.1,
 )  # fmt: skip
 TRAINING = VoiceTraining(
-    network="shift", steps=6, lr=0.2, gradient_clip=10.0, window_seconds=10, prosody_clips=1,
+    network="shift", steps=6, lr=0.2, adam_beta2=0.95, gradient_clip=10.0, window_seconds=10, prosody_clips=1,
     own_prosody_every=2, checkpoint_every=3,
     seed=0, losses=WEIGHTS,
 )  # fmt: skip
@@ -120,7 +119,7 @@ def voice(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path_factory: pyte
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, rows.expand(hidden), seed=number)
         clips.append(align(kokoro, clip_of(audio, folder / f"{number}.wav", phonemes), start[None]))
-    losses = VoiceLosses(kokoro, VoiceSpace.fit(stock_packs), rows)
+    losses = VoiceLosses(kokoro, stock_packs)
     generator = torch.Generator().manual_seed(0)
     style = torch.randn(256, generator=generator)
     return SimpleNamespace(hidden=hidden, start=start, clips=clips, losses=losses, style=style)
@@ -142,9 +141,10 @@ def train(
 
 
 @pytest.mark.slow
-def test_what_hears_the_speaker_shapes_both_halves_when_the_voice_has_its_own_prosody(voice: SimpleNamespace) -> None:
-    heard = voice.losses
-    losses = VoiceLosses(heard.kokoro, heard.space, heard.rows, [clip.audio for clip in voice.clips])
+def test_what_hears_the_speaker_shapes_both_halves_when_the_voice_has_its_own_prosody(
+    voice: SimpleNamespace, stock_packs: dict[str, Tensor]
+) -> None:
+    losses = VoiceLosses(voice.losses.kokoro, stock_packs, [clip.audio for clip in voice.clips])
     gradients = []
     for own in (False, True):
         vector = voice.start[None].clone().requires_grad_()
@@ -244,6 +244,11 @@ def test_a_trained_voice_is_the_mean_over_the_second_half_of_the_steps(voice: Si
 def test_a_number_that_is_too_small_is_one_line(name: str) -> None:
     with pytest.raises(VoicepackError, match=rf"train\.{name} is 0\. Write 1 or more\."):
         replace(TRAINING, **{name: 0})
+
+
+def test_a_share_that_is_none_is_one_line() -> None:
+    with pytest.raises(VoicepackError, match=r"train\.adam_beta2 is 1\. Write 0 or more, less than 1\."):
+        replace(TRAINING, adam_beta2=1)
 
 
 def test_a_window_that_is_too_short_to_hear_a_speaker_is_one_line() -> None:

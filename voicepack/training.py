@@ -31,6 +31,7 @@ class VoiceTraining:
     network: Literal["shift", "mlp"]
     steps: int
     lr: float
+    adam_beta2: float
     gradient_clip: float
     window_seconds: float
     prosody_clips: int
@@ -44,6 +45,8 @@ class VoiceTraining:
         for name in ("steps", "prosody_clips", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise VoicepackError(f"train.{name} is {getattr(self, name)}. Write 1 or more.")
+        if not 0 <= self.adam_beta2 < 1:
+            raise VoicepackError(f"train.adam_beta2 is {self.adam_beta2}. Write 0 or more, less than 1.")
         if self.window_seconds < SHORTEST_WINDOW:
             raise VoicepackError(f"train.window_seconds is {self.window_seconds}. Write {SHORTEST_WINDOW} or more.")
 
@@ -93,7 +96,8 @@ def train_voice(
     network: torch.nn.Module = projection
     if settings.network == "shift":
         network = ShiftedProjection(projection, losses.space.to(torch.device("cpu")))
-    optimizer = torch.optim.Adam([each for each in network.parameters() if each.requires_grad], settings.lr)
+    moved = [each for each in network.parameters() if each.requires_grad]
+    optimizer = torch.optim.Adam(moved, settings.lr, betas=(0.9, settings.adam_beta2))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.lr / 20)
     average = AveragedModel(network)
     first = _resume(checkpoints, settings.steps, network, average, optimizer, schedule)

@@ -48,18 +48,17 @@ def weighted(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
 class VoiceLosses:
     """All losses of a voice vector against aligned recordings, by name and unweighted."""
 
-    def __init__(
-        self, kokoro: Kokoro, space: VoiceSpace, rows: RowCurve, recordings: Sequence[Tensor] | None = None
-    ) -> None:
-        """Prepare the losses; that of the speaker only if given his recordings `[samples]`."""
-        self.kokoro, self.space = kokoro, space
+    def __init__(self, kokoro: Kokoro, packs: Mapping[str, Tensor], recordings: Sequence[Tensor] | None = None) -> None:
+        """Prepare the losses beside stock `packs`; that of the speaker only if given his recordings `[samples]`."""
+        self.kokoro, self.space = kokoro, VoiceSpace.fit(packs).to(kokoro.device)
+        rows = RowCurve.fit(packs.values())
         self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
         self.mel, self.mel_statistics = MelLoss(), MelStatisticsLoss()
         self.timbre = TimbreLoss().to(kokoro.device)
         self.speaker = SpeakerLoss(recordings).to(kokoro.device) if recordings else None
         self.f0, self.f0_statistics = F0Loss(), F0StatisticsLoss()
         self.energy, self.duration, self.rate = EnergyLoss(), DurationLoss(), RateLoss()
-        self.prior = PriorLoss(space)
+        self.prior = PriorLoss(self.space)
 
     def of_step(
         self,
@@ -95,7 +94,10 @@ class VoiceLosses:
     def decoder(self, voice: Tensor, clip: AlignedClip, seed: int) -> dict[str, Tensor]:
         """Compare the sound of `voice` `[1, 256]` with a clip, speaking with the clip's durations, F0 and energy."""
         row = self._row(voice, clip)
-        render = self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed)
+        return self.sound(self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed), clip)
+
+    def sound(self, render: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
+        """Compare what was spoken, `[samples]`, with a clip that is as long."""
         values = {
             "mel": self.mel(render, clip.audio, clip.bandwidth),
             "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),

@@ -15,13 +15,11 @@ from torch import Tensor
 from voicepack.alignment import AlignedClip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.kokoro import EncodedText, Kokoro
-from voicepack.rows import RowCurve
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop
 from voicepack.speed.timing import interleaved
 from voicepack.training import VoiceTraining
 from voicepack.voice_losses import VoiceLosses, weighted
-from voicepack.voices import VoiceSpace
 
 PARTS = ("encode", "predict", "decode", "loss", "backward")
 
@@ -82,9 +80,9 @@ class StepBench:
     ) -> None:
         recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
         self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights, recordings)
-        self.losses = VoiceLosses(self.kokoro, VoiceSpace.fit(packs), RowCurve.fit(packs.values()), recordings)
+        self.losses = VoiceLosses(self.kokoro, packs, recordings)
         self.clips, self.settings, self.taken = clips, settings, 0
-        self.voice = VoiceSpace.fit(packs).mean[None].clone().requires_grad_()
+        self.voice = self.losses.space.mean[None].clone().requires_grad_()
 
     def measure(self, rates: Rates, rounds: int) -> StepTimes:
         """Time `rounds` epochs of both loops, in turn; of the project's so many that its kinds of steps are even."""
