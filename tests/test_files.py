@@ -83,6 +83,12 @@ def test_reading_what_is_not_there_or_not_tensors_is_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("read", [read_tensors, read_table, sha256])
+def test_what_no_stage_has_written_yet_is_one_line(tmp_path, read):
+    with pytest.raises(VoicepackError, match=r"absent: no such file\. Run the stage that writes it"):
+        read(tmp_path / "absent")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_json_refuses_what_dvc_drops(tmp_path, value):
     with pytest.raises(ValueError, match="JSON compliant"):

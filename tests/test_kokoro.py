@@ -59,8 +59,20 @@ def test_renders_as_kokoros_own_forward_does(kokoro: Kokoro, stock_packs):
     torch.testing.assert_close(kokoro.render(PHONEMES, pack, speed=1.1, seed=3), expected, rtol=0, atol=1e-4)
 
 
-def test_bfloat16_changes_the_sound_less_than_another_seed(kokoro: Kokoro, voice):
-    half = Kokoro(MODELS / "kokoro", precision=torch.bfloat16)
+@pytest.fixture(scope="module")
+def half() -> Kokoro:
+    return Kokoro(MODELS / "kokoro", precision=torch.bfloat16)
+
+
+def test_in_bfloat16_the_last_layer_and_the_sine_source_keep_their_weights(kokoro: Kokoro, half: Kokoro):
+    held = dict(half.model.decoder.named_parameters())
+    for name, parameter in kokoro.model.decoder.named_parameters():
+        exact = name.startswith(("generator.conv_post.", "generator.m_source."))
+        if name in held:  # the instance norms' own are constants, and left out
+            torch.testing.assert_close(held[name], parameter if exact else parameter.bfloat16(), rtol=0, atol=0)
+
+
+def test_bfloat16_changes_the_sound_less_than_another_seed(kokoro: Kokoro, half: Kokoro, voice):
     expected = kokoro.render(PHONEMES, voice, seed=0)
     found, other = half.render(PHONEMES, voice, seed=0), kokoro.render(PHONEMES, voice, seed=1)
     assert found.dtype == torch.float32
@@ -69,9 +81,9 @@ def test_bfloat16_changes_the_sound_less_than_another_seed(kokoro: Kokoro, voice
     assert float(compare(found, expected, 12_000)) < 0.6 * float(compare(other, expected, 12_000))
 
 
-def test_bfloat16_leaves_the_gradient_where_it_points(kokoro: Kokoro, voice):
+def test_bfloat16_leaves_the_gradient_where_it_points(kokoro: Kokoro, half: Kokoro, voice):
     gradients = []
-    for each in (kokoro, Kokoro(MODELS / "kokoro", precision=torch.bfloat16)):
+    for each in (kokoro, half):
         wanted = voice.clone().requires_grad_()
         each.synthesize(PHONEMES, wanted, seed=0).square().mean().backward()
         assert wanted.grad is not None

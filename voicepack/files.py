@@ -70,7 +70,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError:
-        raise VoicepackError(f"{path}: no such file. Run the stage that writes it (`dvc repro`).") from None
+        raise _not_made(path) from None
     except SafetensorError as error:
         raise VoicepackError(f"{path}: not a safetensors file ({error}).") from None
 
@@ -102,13 +102,15 @@ def write_ragged_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read what `write_table` wrote; every value is a string. Raises VoicepackError without the file."""
     if not path.is_file():
-        raise VoicepackError(f"{path}: no such file. Run the stage that writes it (`dvc repro`).")
+        raise _not_made(path)
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises VoicepackError without the file."""
+    if not path.is_file():
+        raise _not_made(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -129,6 +131,10 @@ def tree_sha256(paths: Iterable[Path]) -> str:
     for path in sorted(paths, key=lambda path: path.name):
         digest.update(f"{path.name}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
+
+
+def _not_made(path: Path) -> VoicepackError:
+    return VoicepackError(f"{path}: no such file. Run the stage that writes it (`dvc repro`).")
 
 
 def _rounded(value: Any) -> Any:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,7 @@ class Kokoro:
         generator = self.model.get_submodule("decoder.generator")
         generator.conv_post = InFloat32(generator.get_submodule("conv_post"))
         if precision != torch.float32:
-            exact = [generator.get_submodule(name) for name in ("conv_post", "m_source")]
-            hold_in(precision, self.model.get_submodule("decoder"), but=exact)
+            hold_in(precision, self.model.get_submodule("decoder"), but=("generator.conv_post", "generator.m_source"))
         # Recent texts are kept: training and evaluation speak the same few hundred again and again.
         self._encode_text = functools.lru_cache(maxsize=512)(self._encode_text_anew)
 
@@ -152,11 +151,11 @@ class InFloat32(nn.Module):
             return self.layer(values.float())
 
 
-def hold_in(precision: torch.dtype, decoder: nn.Module, but: Iterable[nn.Module]) -> None:
-    """Hold a decoder in another precision: what lies between two layers then is in it too, and moves half the bytes."""
-    decoder.to(precision)
-    for part in but:
-        part.float()
+def hold_in(precision: torch.dtype, decoder: nn.Module, but: tuple[str, ...]) -> None:
+    """Hold a decoder, but some parts, in another precision: what lies between its layers then moves half the bytes."""
+    for name, parameter in decoder.named_parameters():
+        if not name.startswith(but):
+            parameter.data = parameter.data.to(precision)
     for module in decoder.modules():
         if isinstance(module, nn.InstanceNorm1d):
             for name in ("weight", "bias"):  # 1 and 0 by construction
