@@ -1,6 +1,7 @@
 """Several processes on one machine, and what each may use of it."""
 
 import os
+import platform
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -48,3 +49,20 @@ def test_threads_do_not_wait_long_on_a_busy_core(program: str, own: dict[str, st
     shown = [line.split("'")[1] for line in loaded.stderr.splitlines() if "GOMP_SPINCOUNT" in line]
     assert shown, loaded.stderr
     assert set(shown) == {seen}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+@pytest.mark.parametrize(("own", "kept"), [({}, True), ({"MALLOC_PERTURB_": "0"}, False)])
+def test_stages_keep_freed_memory_unless_glibc_is_told_otherwise(own: dict[str, str], kept: bool) -> None:
+    program = """
+import stages, torch
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4096
+before = resident()
+tensors = [torch.ones(2**24) for _ in range(4)]
+del tensors
+print(resident() - before > 2**27)
+"""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", program]
+    shown = subprocess.run(command, cwd=ROOT, env=others | own, capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == str(kept)
