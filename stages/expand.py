@@ -22,7 +22,6 @@ from voicepack.pack import VoicePack
 from voicepack.quantised import MODEL_FILE
 from voicepack.rows import ROWS, RowCurve
 from voicepack.voices import VoiceSpace
-from voicepack.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,7 @@ def main() -> None:
         expand = partial(stage.settings.expand, RowCurve.fit(packs.values()))
         if seconds:
             spoken = choose_clips(read_clips(clips, "train"), seconds, seed=0)
-            load = partial(Kokoro, places.KOKORO)
-            with Workers(load) as workers:
-                voice, heard = calibrate(load(), workers, spoken, voice, expand, VoiceSpace.fit(packs))
+            voice, heard = calibrate(Kokoro(places.KOKORO), spoken, voice, expand, VoiceSpace.fit(packs))
             for step, offsets in enumerate(heard):
                 stage.run.log_metrics({f"{name}_offset": value for name, value in asdict(offsets).items()}, step)
         speaker = load_voice(stage.voice)

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS
 from recordings import clip_of
 from test_training import PHONEMES
 from torch import Tensor
 
-from voicepack.calibration import LARGEST_OFFSET, Offsets, calibrate, hear_offsets, smallest_shift, track
+from voicepack import calibration
+from voicepack.calibration import LARGEST_OFFSET, Offsets, calibrate, hear_offsets, smallest_shift
 from voicepack.clips import Clip
 from voicepack.constants import DECODER, PREDICTOR
 from voicepack.kokoro import Kokoro
+from voicepack.pitch import f0_curve
 from voicepack.rows import RowCurve, base_vector
 from voicepack.voices import VoiceSpace
-from voicepack.workers import Workers
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers[Kokoro]]:
-    with Workers(partial(Kokoro, MODELS / "kokoro")) as workers:
-        yield workers
 
 
 @pytest.fixture
@@ -56,7 +48,6 @@ def clips(kokoro: Kokoro, rows: RowCurve, speaker: Tensor, tmp_path: Path) -> li
 @pytest.mark.slow
 def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
     kokoro: Kokoro,
-    workers: Workers[Kokoro],
     rows: RowCurve,
     space: VoiceSpace,
     speaker: Tensor,
@@ -66,8 +57,8 @@ def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
     lower = base_vector(stock_packs["bm_lewis"])
     voice = speaker.clone()
     voice[PREDICTOR] += 0.2 * (lower - speaker)[PREDICTOR]
-    calibrated, (before, halfway) = calibrate(kokoro, workers, clips, voice, rows.expand, space)
-    after = hear_offsets(workers, clips, track(workers, clips), rows.expand(calibrated))
+    calibrated, (before, halfway) = calibrate(kokoro, clips, voice, rows.expand, space)
+    after = hear_offsets(kokoro, clips, [f0_curve(clip.audio) for clip in clips], rows.expand(calibrated))
     assert before.pitch < -0.05
     assert abs(halfway.pitch) < 0.4 * abs(before.pitch)
     assert abs(after.pitch) < 0.015
@@ -79,19 +70,19 @@ def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
 
 @pytest.mark.slow
 def test_the_speakers_own_voice_is_left_as_it_is(
-    workers: Workers[Kokoro], rows: RowCurve, speaker: Tensor, clips: list[Clip]
+    kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip]
 ) -> None:
-    heard = hear_offsets(workers, clips, track(workers, clips), rows.expand(speaker))
+    heard = hear_offsets(kokoro, clips, [f0_curve(clip.audio) for clip in clips], rows.expand(speaker))
     assert abs(heard.pitch) < 0.01
     assert abs(heard.rate) < 0.01
 
 
 @pytest.mark.slow
 def test_recordings_without_voice_say_nothing_about_pitch(
-    workers: Workers[Kokoro], rows: RowCurve, speaker: Tensor, clips: list[Clip]
+    kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unvoiced = torch.zeros(len(clips[0].audio) // 300)
-    assert hear_offsets(workers, clips[:1], [unvoiced], rows.expand(speaker)).pitch == 0
+    monkeypatch.setattr(calibration, "f0_curve", lambda audio: torch.zeros(len(audio) // 300))
+    assert hear_offsets(kokoro, clips[:1], [torch.zeros(len(clips[0].audio) // 300)], rows.expand(speaker)).pitch == 0
 
 
 @pytest.mark.slow

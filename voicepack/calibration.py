@@ -22,7 +22,6 @@ from voicepack.kokoro import Kokoro
 from voicepack.pitch import f0_curve
 from voicepack.prosody_losses import VOICED
 from voicepack.voices import VoiceSpace
-from voicepack.workers import Workers
 
 # Nepers, about 16 %. Training left 12 % at most of ten real speakers; a tracker lost in noise may say anything.
 LARGEST_OFFSET = 0.15
@@ -41,55 +40,34 @@ class Offsets:
     rate: float
 
 
-@dataclass(frozen=True)
-class Said:
-    """A recording's text, said by a voice, beside the recording."""
-
-    too_high: Tensor  # [steps] in nepers, where both are voiced, step by step of the warping path
-    samples: int  # between the silences at both ends
-    recording_samples: int
-
-
 def calibrate(
-    kokoro: Kokoro, workers: Workers[Kokoro], clips: Sequence[Clip], voice: Tensor, expand: Expand, space: VoiceSpace
+    kokoro: Kokoro, clips: Sequence[Clip], voice: Tensor, expand: Expand, space: VoiceSpace
 ) -> tuple[Tensor, list[Offsets]]:
     """Bring a voice vector `[256]` to the pitch and tempo of clips; return it, and what was heard before each step."""
-    recorded = track(workers, clips)
+    recorded = [f0_curve(clip.audio) for clip in clips]
     heard = []
     for _ in range(STEPS):
-        heard.append(hear_offsets(workers, clips, recorded, expand(voice)))
+        heard.append(hear_offsets(kokoro, clips, recorded, expand(voice)))
         voice = voice + smallest_shift(kokoro, clips, voice, expand, space, heard[-1])
     return voice, heard
 
 
-def track(workers: Workers[Kokoro], clips: Sequence[Clip]) -> list[Tensor]:
-    """Return the F0 curve `[hops]` of each clip."""
-    return list(workers.map(_track, clips))
-
-
-def hear_offsets(workers: Workers[Kokoro], clips: Sequence[Clip], recorded: Sequence[Tensor], pack: Tensor) -> Offsets:
+def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], recorded: Sequence[Tensor], pack: Tensor) -> Offsets:
     """Return how far a pack `[510, 1, 256]` speaks the texts of clips, whose F0 curves are `recorded`, from them.
 
     In pitch the mean over the frames of all clips that are voiced in both, paired by time warping; the tracker's
     octave errors do not count, nor do clips without voice, as whispered ones. In tempo the time between the silences at
     both ends.
     """
-    rows = (pack[len(clip.phonemes) - 1] for clip in clips)
-    said = list(workers.map(_say, zip(clips, recorded, rows, strict=True)))
-    too_high = torch.cat([each.too_high for each in said])
-    longer = sum(each.recording_samples for each in said) / sum(each.samples for each in said)
-    return Offsets(float(too_high.mean()) if len(too_high) else 0.0, math.log(longer))
-
-
-def _track(_: Kokoro, clip: Clip) -> Tensor:
-    return f0_curve(clip.audio)
-
-
-def _say(kokoro: Kokoro, task: tuple[Clip, Tensor, Tensor]) -> Said:
-    clip, curve, row = task
-    render, recording = kokoro.render(clip.phonemes, row), clip.audio
-    ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), curve)
-    return Said(ours - theirs, len(trim_silence(render)), len(trim_silence(recording)))
+    differences, render_samples, recording_samples = [], 0, 0
+    for clip, curve in zip(clips, recorded, strict=True):
+        render, recording = kokoro.render(clip.phonemes, pack), clip.audio
+        ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), curve)
+        differences.append(ours - theirs)
+        render_samples += len(trim_silence(render))
+        recording_samples += len(trim_silence(recording))
+    pitch = torch.cat(differences)
+    return Offsets(float(pitch.mean()) if len(pitch) else 0.0, math.log(recording_samples / render_samples))
 
 
 def smallest_shift(
