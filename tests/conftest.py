@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest: of two processes, as `make test` starts, one is at it most of the time."""
+    """Begin with the file that takes longest: of `make test`'s two processes one is at it nearly all the time."""
     items.sort(key=lambda item: item.path.name != "test_pipeline.py")
 
 

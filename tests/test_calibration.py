@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import MODELS
 from recordings import clip_of
 from test_training import PHONEMES
 from torch import Tensor
@@ -75,6 +76,18 @@ def test_the_speakers_own_voice_is_left_as_it_is(
     heard = hear_offsets(kokoro, clips, [f0_curve(clip.audio) for clip in clips], rows.expand(speaker))
     assert abs(heard.pitch) < 0.01
     assert abs(heard.rate) < 0.01
+
+
+@pytest.mark.slow
+def test_a_decoder_in_bfloat16_is_heard_at_the_same_pitch_and_tempo(
+    kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip]
+) -> None:
+    coarse = Kokoro(MODELS / "kokoro", precision=torch.bfloat16)
+    recorded, pack = [f0_curve(clip.audio) for clip in clips], rows.expand(speaker)
+    exact, close = (hear_offsets(each, clips, recorded, pack) for each in (kokoro, coarse))
+    assert close != exact
+    assert abs(close.pitch - exact.pitch) < 0.015  # of three clips; another seed is as far off
+    assert abs(close.rate - exact.rate) < 0.01
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Where training computes, and in what."""
+"""Where Kokoro computes, and in what."""
 
 from __future__ import annotations
 
