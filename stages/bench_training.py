@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from voicepack.clips import read_clips
 from voicepack.floor_and_ceiling import reference_embedding
 from voicepack.markdown import markdown_table
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.speed.line_search import AT_ONCE, search_voice
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.unseen import Unseen
 from voicepack.training import train_voice
@@ -50,7 +48,7 @@ class Run:
 
 
 def training(voice: str) -> tuple[dict[str, float], str]:
-    """Train by the plain loop, by the project's steps, all and fewer, and by a search; judge by held-out clips."""
+    """Train by the plain loop and by the project's steps, all and fewer; judge by held-out clips."""
     settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
     material = read_material(voice, settings)
     losses, clips, style = material.losses, material.clips, material.style
@@ -60,30 +58,23 @@ def training(voice: str) -> tuple[dict[str, float], str]:
     reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
     unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
 
-    def train(by: VoiceLosses, settings: TrainSettings) -> tuple[Tensor, int]:
+    def train(by: VoiceLosses, how: TrainSettings) -> Tensor:
         with tempfile.TemporaryDirectory() as scratch:
             projection = deepcopy(material.projection)
-            made = train_voice(by, clips, style, projection, material.start, settings, lambda *_: None, Path(scratch))
+            made = train_voice(by, clips, style, projection, material.start, how, lambda *_: None, Path(scratch))
         with torch.no_grad():
-            return made(style[None])[0], settings.steps
+            return made(style[None])[0]
 
-    def search(steps: int) -> tuple[Tensor, int]:
-        found, taken = search_voice(losses, clips, material.start, settings, steps // AT_ONCE)
-        return found, taken * AT_ONCE
-
-    every = settings.steps
-    ways: list[tuple[str, Callable[[], tuple[Tensor, int]]]] = [
-        ("start", lambda: (material.start, 0)),
-        (_PLAIN, lambda: train(plain, replace(settings, **_FIRST))),
-        *((_PROJECT, partial(train, losses, replace(settings, steps=every // part))) for part in (1, 2, 4, 8)),
-        ("L-BFGS with a line search", lambda: search(every)),
+    runs = [Run("start", 0, 0.0, Unseen.of(losses, material.start, unseen, judge, reference))]
+    ways: list[tuple[str, VoiceLosses, TrainSettings]] = [
+        (_PLAIN, plain, replace(settings, **_FIRST)),
+        *((_PROJECT, losses, replace(settings, steps=settings.steps // part)) for part in (1, 2, 4, 8)),
     ]
-    runs = []
-    for name, way in ways:
+    for name, by, how in ways:
         began = time.process_time()  # one after the other: what else the machine does must not count
-        vector, steps = way()
+        vector = train(by, how)
         took = time.process_time() - began
-        runs.append(Run(name, steps, took, Unseen.of(losses, vector, unseen, judge, reference)))
+        runs.append(Run(name, how.steps, took, Unseen.of(losses, vector, unseen, judge, reference)))
     header = ("", "steps", "processor seconds", *(name.replace("_", " ") for name in Unseen.__annotations__))
     return speedups(runs), markdown_table(header, [run.cells() for run in runs])
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import MODELS
-from test_training import TRAINING
 from torch import Tensor
 
 from stages import bench_precision
@@ -18,7 +17,6 @@ from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.rows import base_vector
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.speed.line_search import search_voice
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
@@ -26,7 +24,6 @@ from voicepack.speed.step import spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
 from voicepack.speed.unseen import Unseen
 from voicepack.voice_losses import VoiceLosses
-from voicepack.voices import relative_errors
 
 
 def test_works_take_turns_and_the_first_round_does_not_count() -> None:
@@ -122,18 +119,6 @@ def test_the_true_voice_is_nearest_to_a_recording_it_has_not_heard(
     assert own.likeness > others.likeness
     for name in ("mel_statistics", "timbre", "speaker"):
         assert getattr(own, name) < getattr(others, name), name
-
-
-@pytest.mark.slow
-def test_a_search_brings_another_voice_nearer_to_the_speaker(
-    compared: tuple[VoiceLosses, AlignedClip, Tensor, Tensor],
-) -> None:
-    losses, clip, speaker, other = compared
-    found, taken = search_voice(losses, [clip], other, TRAINING, evaluations=4)
-    assert 4 <= taken <= 8
-    before, after = (relative_errors(voice[None], speaker[None]) for voice in (other, found))
-    assert 0 < after.acoustic < before.acoustic
-    assert 0 < after.prosodic < before.prosodic
 
 
 @pytest.mark.slow
