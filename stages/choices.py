@@ -13,6 +13,7 @@ COMMON: dict[str, Any] = {
     "train.prosody_clips": 4,
     "evaluate.seeds": 1,
     "expand.rows": "curve",
+    "expand.precision": "float32",
 }
 CHOICES: dict[str, dict[str, Any]] = {
     "40 steps": {},
