@@ -26,7 +26,7 @@ def row(choice: str, voice: str, likeness: float, curve: float = 0.5) -> dict[st
 def test_a_choice_for_a_voice_is_an_experiment() -> None:
     settings = [
         "train.steps=40", "train.lr=0.1", "train.adam_beta2=0.999", "train.prosody_clips=4", "evaluate.seeds=1",
-        "expand.rows=curve", "train.losses.speaker=0",
+        "expand.rows=curve", "expand.precision=float32", "train.losses.speaker=0",
     ]  # fmt: skip
     assert ablation.command("no speaker loss", "lj") == [
         "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss-lj",
