@@ -29,7 +29,7 @@ voice: setup
 
 test: lint
 	@dvc repro weights
-	@# A file of tests at a time in each of two processes: much of them is waiting for imports, on one core.
+	@# A file of tests at a time in each of two processes of one thread.
 	@OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.ready-to-test
