@@ -112,7 +112,7 @@ def aligned_clips(kokoro: Kokoro, voice: str, speaker: Tensor) -> list[AlignedCl
     """Return 20 s of a voice's clips, aligned by what `speaker` `[1, 256]` makes of their texts."""
     settings = load_settings("train", TrainSettings)
     chosen = choose_clips(read_clips(places.clips(voice), "train"), _SECONDS, settings.seed)
-    return [align(kokoro, clip, speaker) for clip in chosen]
+    return align(kokoro, chosen, speaker)
 
 
 def _mean_seconds(clips: Sequence[AlignedClip]) -> float:

@@ -56,7 +56,7 @@ def training(voice: str) -> tuple[dict[str, float], str]:
     plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
     judge = load_speaker_encoder(read_judge()[0])
     reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
-    unseen = [align(losses.kokoro, clip, material.start[None]) for clip in read_clips(places.clips(voice), "held_out")]
+    unseen = align(losses.kokoro, read_clips(places.clips(voice), "held_out"), material.start[None])
 
     def train(by: VoiceLosses, how: TrainSettings) -> Tensor:
         with tempfile.TemporaryDirectory() as scratch:

@@ -79,9 +79,9 @@ def boundary_errors(kokoro: Kokoro, phonemes: str, audio: Tensor, truth: Tensor,
         file = Path(folder, "clip.wav")
         write_audio(file, audio)
         clip = Clip(file.name, "", phonemes, file, len(audio), SAMPLE_RATE / 2, 40.0)
-        found = align(kokoro, clip, by[len(phonemes) - 1]).frames
+        (aligned,) = align(kokoro, [clip], by)
     milliseconds = 1000 * FRAME_SAMPLES / SAMPLE_RATE
-    return (found.cumsum(0) - truth.cumsum(0))[:-1].abs() * milliseconds
+    return (aligned.frames.cumsum(0) - truth.cumsum(0))[:-1].abs() * milliseconds
 
 
 def _line(name: str, errors: Tensor) -> tuple[str, ...]:

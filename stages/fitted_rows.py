@@ -68,7 +68,7 @@ def compare(voice: str) -> list[Row]:
     deviation = shift_deviation(losses.rows, packs.values())
     candidates["fitted to the clips"] = fit_rows(losses, material.clips, vector, deviation, settings).expand(vector)
 
-    held_out = [align(losses.kokoro, clip, vector[None]) for clip in read_clips(places.clips(voice), "held_out")]
+    held_out = align(losses.kokoro, read_clips(places.clips(voice), "held_out"), vector[None])
     lines = []
     for name, renders in judge(voice, candidates).items():
         measured = summarise(renders)

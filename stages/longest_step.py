@@ -43,7 +43,7 @@ def main() -> None:
         spoken = Clip(
             "longest", "", phonemes, file, samples=len(audio), bandwidth=SAMPLE_RATE / 2, signal_to_noise=60.0
         )
-        clip = align(kokoro, spoken, voice)
+        (clip,) = align(kokoro, [spoken], voice)
     recordings = [clip.audio] if settings.losses.speaker else None
     losses = VoiceLosses(kokoro, packs, recordings)
     voice.requires_grad_()

@@ -96,7 +96,7 @@ def read_material(voice: str, settings: TrainSettings) -> Material:
     candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
     candidates.append(styles["voice"])
     voices = torch.stack(candidates).to(kokoro.device)
-    aligned = [align(kokoro, clip, voices[1:2]) for clip in clips]
+    aligned = align(kokoro, clips, voices[1:2])
     recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
     losses = VoiceLosses(kokoro, packs, recordings)
     start = choose_start(losses, aligned, voices, settings.losses)

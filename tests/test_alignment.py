@@ -115,7 +115,7 @@ def test_boundaries_of_a_clip_are_found_with_another_voice(
         truth = kokoro.predict(kokoro.encode_text(phonemes), speaker)
     audio = kokoro.render(phonemes, speaker, seed=7)
     unfinished = audio[: len(audio) - 100]  # recordings do not end on a whole frame
-    aligned = align(kokoro, clip_of(unfinished, tmp_path / "a.wav", phonemes, bandwidth=8_000.0), other)
+    (aligned,) = align(kokoro, [clip_of(unfinished, tmp_path / "a.wav", phonemes, bandwidth=8_000.0)], other)
     total = int(truth.frames.sum())
     assert int(aligned.frames.sum()) == total
     assert aligned.f0.shape == aligned.energy.shape == (1, 2 * total)

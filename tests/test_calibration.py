@@ -16,7 +16,7 @@ from voicepack.calibration import LARGEST_OFFSET, Offsets, calibrate, hear_offse
 from voicepack.clips import Clip
 from voicepack.constants import DECODER, PREDICTOR
 from voicepack.kokoro import Kokoro
-from voicepack.pitch import f0_curve
+from voicepack.pitch import f0_curves
 from voicepack.rows import RowCurve, base_vector
 from voicepack.voices import VoiceSpace
 
@@ -59,7 +59,7 @@ def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
     voice = speaker.clone()
     voice[PREDICTOR] += 0.2 * (lower - speaker)[PREDICTOR]
     calibrated, (before, halfway) = calibrate(kokoro, clips, voice, rows.expand, space)
-    after = hear_offsets(kokoro, clips, [f0_curve(clip.audio) for clip in clips], rows.expand(calibrated))
+    after = hear_offsets(kokoro, clips, f0_curves(clip.audio for clip in clips), rows.expand(calibrated))
     assert before.pitch < -0.05
     assert abs(halfway.pitch) < 0.4 * abs(before.pitch)
     assert abs(after.pitch) < 0.015
@@ -73,7 +73,7 @@ def test_a_voice_that_is_too_low_is_brought_to_the_speaker_by_a_small_shift(
 def test_the_speakers_own_voice_is_left_as_it_is(
     kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip]
 ) -> None:
-    heard = hear_offsets(kokoro, clips, [f0_curve(clip.audio) for clip in clips], rows.expand(speaker))
+    heard = hear_offsets(kokoro, clips, f0_curves(clip.audio for clip in clips), rows.expand(speaker))
     assert abs(heard.pitch) < 0.01
     assert abs(heard.rate) < 0.01
 
@@ -83,7 +83,7 @@ def test_a_decoder_in_bfloat16_is_heard_at_the_same_pitch_and_tempo(
     kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip]
 ) -> None:
     coarse = Kokoro(MODELS / "kokoro", precision=torch.bfloat16)
-    recorded, pack = [f0_curve(clip.audio) for clip in clips], rows.expand(speaker)
+    recorded, pack = f0_curves(clip.audio for clip in clips), rows.expand(speaker)
     exact, close = (hear_offsets(each, clips, recorded, pack) for each in (kokoro, coarse))
     assert close != exact
     assert abs(close.pitch - exact.pitch) < 0.015  # of three clips; another seed is as far off
@@ -94,7 +94,7 @@ def test_a_decoder_in_bfloat16_is_heard_at_the_same_pitch_and_tempo(
 def test_recordings_without_voice_say_nothing_about_pitch(
     kokoro: Kokoro, rows: RowCurve, speaker: Tensor, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibration, "f0_curve", lambda audio: torch.zeros(len(audio) // 300))
+    monkeypatch.setattr(calibration, "f0_curves", lambda every: [torch.zeros(len(audio) // 300) for audio in every])
     assert hear_offsets(kokoro, clips[:1], [torch.zeros(len(clips[0].audio) // 300)], rows.expand(speaker)).pitch == 0
 
 

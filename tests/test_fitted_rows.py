@@ -44,16 +44,19 @@ def test_a_voice_that_shifts_unlike_the_stock_voices_is_followed(
     clips = []
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, pack, seed=number)
-        clips.append(align(kokoro, clip_of(audio, tmp_path / f"{number}.wav", phonemes), voice[None]))
+        clips.append(clip_of(audio, tmp_path / f"{number}.wav", phonemes))
+    aligned = align(kokoro, clips, voice[None])
     losses = VoiceLosses(kokoro, stock_packs)
 
     def loss(some: RowCurve) -> float:
         losses.rows = some
         with torch.no_grad():
-            return sum(float(weighted(losses.predictor(voice[None], clip), TRAINING.losses)) for clip in clips)
+            return sum(float(weighted(losses.predictor(voice[None], clip), TRAINING.losses)) for clip in aligned)
 
     predicted = losses.rows
-    fitted = fit_rows(losses, clips, voice, deviation, replace(TRAINING, steps=10, window_seconds=0.5, prosody_clips=2))
+    fitted = fit_rows(
+        losses, aligned, voice, deviation, replace(TRAINING, steps=10, window_seconds=0.5, prosody_clips=2)
+    )
     assert losses.rows is predicted
     assert loss(fitted) < 0.9 * loss(rows)
     # It is short utterances that have moved.

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from voicepack.constants import SAMPLE_RATE
-from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_rmse_cents
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_curves, f0_rmse_cents
 
 
 def buzz(f0: Tensor) -> Tensor:
@@ -19,6 +19,12 @@ def test_a_steady_tone_has_its_pitch(f0):
     curve = f0_curve(buzz(torch.full((SAMPLE_RATE,), f0)))
     assert curve.shape == (80,)
     torch.testing.assert_close(curve[10:-10], torch.full((60,), f0), rtol=0.01, atol=0)
+
+
+def test_many_clips_are_tracked_at_once_as_one_by_one_and_keep_their_order():
+    clips = [buzz(torch.full((samples,), f0)) for samples, f0 in ((9600, 120.0), (2400, 250.0), (4800, 450.0))]
+    for curve, clip in zip(f0_curves(clips), clips, strict=True):
+        assert torch.equal(curve, f0_curve(clip))
 
 
 def test_frame_k_is_centred_on_sample_300_k():

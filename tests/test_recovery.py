@@ -26,9 +26,10 @@ def test_the_voice_that_spoke_has_lower_losses_than_another(
     clips = []
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, rows.expand(own), seed=number)
-        clips.append(align(kokoro, clip_of(audio, tmp_path / f"{number}.wav", phonemes), own[None]))
+        clips.append(clip_of(audio, tmp_path / f"{number}.wav", phonemes))
+    aligned = align(kokoro, clips, own[None])
     losses = VoiceLosses(kokoro, stock_packs)
-    at_own, at_other = (recovery.mean_losses(losses, clips, voice, TRAINING) for voice in (own, other))
+    at_own, at_other = (recovery.mean_losses(losses, aligned, voice, TRAINING) for voice in (own, other))
     for name in ("mel", "mel_statistics", "timbre", "f0", "f0_statistics"):
         assert at_own[name] < at_other[name], name
 

@@ -118,11 +118,12 @@ def voice(kokoro: Kokoro, stock_packs: dict[str, Tensor], tmp_path_factory: pyte
     clips, folder = [], tmp_path_factory.mktemp("clips")
     for number, phonemes in enumerate(PHONEMES):
         audio = kokoro.render(phonemes, rows.expand(hidden), seed=number)
-        clips.append(align(kokoro, clip_of(audio, folder / f"{number}.wav", phonemes), start[None]))
+        clips.append(clip_of(audio, folder / f"{number}.wav", phonemes))
+    aligned = align(kokoro, clips, start[None])
     losses = VoiceLosses(kokoro, stock_packs)
     generator = torch.Generator().manual_seed(0)
     style = torch.randn(256, generator=generator)
-    return SimpleNamespace(hidden=hidden, start=start, clips=clips, losses=losses, style=style)
+    return SimpleNamespace(hidden=hidden, start=start, clips=aligned, losses=losses, style=style)
 
 
 def train(

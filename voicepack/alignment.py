@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from librosa.sequence import dtw
 from torch import Tensor
+from torch.nn.functional import pad
 from torchaudio.functional import create_dct
 
 from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES, HOP_SAMPLES
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.mel import style_mel
-from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curves
 
 _COEFFICIENTS = 20
 _HALF_AN_OCTAVE = math.log(2) / 2  # nepers
@@ -34,19 +36,27 @@ class AlignedClip:
     bandwidth: float  # Hz
 
 
-def align(kokoro: Kokoro, clip: Clip, voice: Tensor) -> AlignedClip:
-    """Align a clip with a rendering of its text by `voice` `[1, 256]`, whose durations are known."""
+def align(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> list[AlignedClip]:
+    """Align clips with renderings of their texts, whose durations are known.
+
+    They are spoken with a pack `[510, 1, 256]` or with one vector `[1, 256]`.
+    """
+    recordings = [pad(clip.audio, (0, -clip.samples % FRAME_SAMPLES)) for clip in clips]
+    every = zip(clips, recordings, f0_curves(recordings), strict=True)
+    return [_align(kokoro, clip, audio, f0, pack) for clip, audio, f0 in every]
+
+
+def _align(kokoro: Kokoro, clip: Clip, audio: Tensor, f0: Tensor, pack: Tensor) -> AlignedClip:
+    voice = (pack[len(clip.phonemes) - 1] if pack.dim() == 3 else pack).to(kokoro.device)
     text = kokoro.encode_text(clip.phonemes)
     with torch.no_grad():
         prosody = kokoro.predict(text, voice)
         rendered = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
-    length = -(-clip.samples // FRAME_SAMPLES) * FRAME_SAMPLES
-    audio = torch.nn.functional.pad(clip.audio, (0, length - clip.samples))
     path = warping_path(rendered.cpu(), audio)
-    frames = warp_durations(prosody.frames.cpu(), path, length // FRAME_SAMPLES)
+    frames = warp_durations(prosody.frames.cpu(), path, len(audio) // FRAME_SAMPLES)
     device = kokoro.device
     return AlignedClip(
-        clip.name, text, frames.to(device), f0_curve(audio)[None].to(device),
+        clip.name, text, frames.to(device), f0[None].to(device),
         (energy_curve(audio) + ENERGY_OFFSET)[None].to(device), audio.to(device), clip.bandwidth,
     )  # fmt: skip
 

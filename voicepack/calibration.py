@@ -19,7 +19,7 @@ from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import HALVES, PREDICTOR
 from voicepack.kokoro import Kokoro
-from voicepack.pitch import f0_curve
+from voicepack.pitch import f0_curves
 from voicepack.prosody_losses import VOICED
 from voicepack.voices import VoiceSpace
 
@@ -44,7 +44,7 @@ def calibrate(
     kokoro: Kokoro, clips: Sequence[Clip], voice: Tensor, expand: Expand, space: VoiceSpace
 ) -> tuple[Tensor, list[Offsets]]:
     """Bring a voice vector `[256]` to the pitch and tempo of clips; return it, and what was heard before each step."""
-    recorded = [f0_curve(clip.audio) for clip in clips]
+    recorded = f0_curves(clip.audio for clip in clips)
     heard = []
     for _ in range(STEPS):
         heard.append(hear_offsets(kokoro, clips, recorded, expand(voice)))
@@ -60,9 +60,10 @@ def hear_offsets(kokoro: Kokoro, clips: Sequence[Clip], recorded: Sequence[Tenso
     both ends.
     """
     differences, render_samples, recording_samples = [], 0, 0
-    for clip, curve in zip(clips, recorded, strict=True):
-        render, recording = kokoro.render(clip.phonemes, pack), clip.audio
-        ours, theirs = voiced_pairs(warping_path(render, recording), f0_curve(render), curve)
+    renders = [kokoro.render(clip.phonemes, pack) for clip in clips]
+    for clip, render, own, curve in zip(clips, renders, f0_curves(renders), recorded, strict=True):
+        recording = clip.audio
+        ours, theirs = voiced_pairs(warping_path(render, recording), own, curve)
         differences.append(ours - theirs)
         render_samples += len(trim_silence(render))
         recording_samples += len(trim_silence(recording))

@@ -51,8 +51,7 @@ def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seco
         if len(chosen) < 2 or sum(each.seconds for each in [*chosen, clip]) <= seconds:
             chosen.append(clip)
     every = []
-    for clip, name in zip(chosen, sentence_names(chosen), strict=True):
-        aligned = align(kokoro, clip, pack[len(clip.phonemes) - 1])
+    for clip, name, aligned in zip(chosen, sentence_names(chosen), align(kokoro, chosen, pack), strict=True):
         parts = {part: getattr(aligned, part).cpu() for part in PARTS}
         every.append(Sentence(name, clip.text, clip.phonemes, Recording(**parts, bandwidth=clip.bandwidth)))
     return every

@@ -7,6 +7,8 @@ Kokoro predicted for them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -43,6 +45,15 @@ def f0_curve(audio: Tensor) -> Tensor:
         samples, SAMPLE_RATE, f0_floor=F0_FLOOR, f0_ceil=F0_CEILING, frame_period=1000 * HOP_SAMPLES / SAMPLE_RATE
     )
     return torch.from_numpy(f0[:frames].astype(np.float32))
+
+
+def f0_curves(clips: Iterable[Tensor]) -> list[Tensor]:
+    """Track F0 of several clips as `f0_curve` does, as many at a time as torch has threads.
+
+    Threads suffice: WORLD lets go of Python's lock while it computes.
+    """
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(f0_curve, clips))
 
 
 def energy_curve(audio: Tensor) -> Tensor:
