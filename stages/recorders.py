@@ -9,10 +9,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from filelock import FileLock
 
 from voicepack.errors import VoicepackError
 
@@ -57,7 +60,7 @@ class MlflowRecorder:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._uri, self._lost = uri, False
         mlflow.set_tracking_uri(uri)
-        self._try(mlflow.set_experiment, EXPERIMENT)
+        self._try(_choose_experiment, uri)
         self._try(mlflow.start_run, run_name=name, tags=dict(tags), log_system_metrics=True)
 
     def parameters(self, parameters: Mapping[str, str]) -> None:
@@ -100,6 +103,18 @@ class MlflowRecorder:
                 " metrics/.",
                 file=sys.stderr,
             )
+
+
+def _choose_experiment(uri: str) -> None:
+    """Log into the project's experiment, making it, and the database that is to hold it, where it is missing.
+
+    A database that is a file is left to one stage at a time: two that set it up at once would stumble over each other.
+    """
+    import mlflow
+
+    file = uri.removeprefix("sqlite:///")
+    with FileLock(f"{file}.lock") if file != uri else nullcontext():
+        mlflow.set_experiment(EXPERIMENT)
 
 
 class TensorBoardRecorder:

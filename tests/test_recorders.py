@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 
-from stages.recorders import MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder
+from stages.recorders import EXPERIMENT, MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder
 from voicepack.audio import write_audio
 from voicepack.errors import VoicepackError
 
@@ -53,6 +55,22 @@ def test_weights_and_biases_keeps_a_run_offline(tmp_path: Path, monkeypatch: pyt
     recorded = next(run.glob("run-*.wandb")).read_bytes()
     for expected in (b"train@me", b"mel", b"train.lr"):
         assert expected in recorded
+
+
+def test_stages_that_start_at_once_share_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
+    code = "import sys; from stages.recorders import MlflowRecorder as M; M(*sys.argv[1:], {}).close(failed=False)"
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    names = ("train@me", "train@you", "train@her")
+    stages = [
+        subprocess.Popen([sys.executable, "-c", code, name, uri], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for name in names
+    ]
+    assert [stage.communicate()[1] for stage in stages] == [""] * 3
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    found = mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")
+    assert sorted(run.info.run_name for run in found) == sorted(names)
 
 
 @pytest.mark.parametrize(
