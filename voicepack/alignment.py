@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from librosa.sequence import dtw
 from torch import Tensor
 from torch.nn.functional import pad
 from torchaudio.functional import create_dct
@@ -66,6 +65,8 @@ def warping_path(first: Tensor, second: Tensor) -> Tensor:
 
     The features are mel cepstra without their level, normalised per clip: what is said, not who says it.
     """
+    from librosa.sequence import dtw  # here, because it takes a second or two, and few stages warp
+
     cost = 1 - cepstra(first) @ cepstra(second).T  # [hops, hops], cosine distance
     _, path = dtw(
         C=cost.numpy(),

@@ -8,7 +8,6 @@ import numpy as np
 import soundfile
 import torch
 import torchaudio
-from librosa.effects import trim
 from torch import Tensor
 
 from voicepack.constants import SAMPLE_RATE
@@ -68,11 +67,12 @@ def trim_silence(audio: Tensor, *, threshold_db: float = 35, margin_seconds: flo
     """Cut what is `threshold_db` quieter than the speech off both ends of audio `[samples]`, but for a margin."""
     if not len(audio):
         return audio
-    _, (start, end) = trim(
-        audio.numpy(), top_db=threshold_db, ref=_loud, frame_length=2 * _LEVEL_FRAME, hop_length=_LEVEL_FRAME // 2
-    )
+    frame, hop = 2 * _LEVEL_FRAME, _LEVEL_FRAME // 2
+    around = torch.nn.functional.pad(audio, (frame // 2, frame // 2))
+    levels = around.unfold(0, frame, hop).square().mean(1).sqrt()
+    heard = torch.nonzero(levels >= _loud(levels.numpy()) * 10 ** (-threshold_db / 20))[:, 0]
     margin = round(margin_seconds * SAMPLE_RATE)
-    return audio[max(int(start) - margin, 0) : int(end) + margin]
+    return audio[max(int(heard[0]) * hop - margin, 0) : (int(heard[-1]) + 1) * hop + margin]
 
 
 def speech_level(audio: Tensor) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import torch
-from librosa.feature import melspectrogram
-from librosa.sequence import dtw
 from numpy.typing import NDArray
 from scipy.fft import dct
 from torch import Tensor
+from torchaudio.transforms import MelSpectrogram
 
 from voicepack.alignment import voiced_pairs, warping_path
 from voicepack.audio import trim_silence
@@ -55,6 +55,8 @@ def mel_cepstral_distortion(render: Tensor, recording: Tensor) -> float:
     Coefficients 1 to 13 of the cosine transform of an 80-band log mel (window 1024, hop 256), 50 dB deep: below that
     lies the recording's noise. Level does not count. Values depend on these choices: compare them with each other.
     """
+    from librosa.sequence import dtw
+
     first, second = _mel_cepstra(render), _mel_cepstra(recording)
     _, path = dtw(first, second, metric="euclidean")
     distances = np.linalg.norm(first[:, path[:, 0]] - second[:, path[:, 1]], axis=0)
@@ -63,10 +65,18 @@ def mel_cepstral_distortion(render: Tensor, recording: Tensor) -> float:
 
 def _mel_cepstra(audio: Tensor) -> NDArray[np.float64]:
     """Return coefficients 1 to 13 `[13, frames]`: `2/M sum_m log_mel_m cos(pi d (m + 1/2) / M)`, M bands."""
-    power = melspectrogram(y=audio.double().numpy(), sr=SAMPLE_RATE, n_fft=1024, hop_length=256, n_mels=_BANDS)
+    power = _mel_power()(audio.double()).numpy()
     amplitude = np.log(np.maximum(power, 1e-10)) / 2
     cepstra: NDArray[np.float64] = dct(np.maximum(amplitude, amplitude.max() - _DEPTH), axis=0) / _BANDS
     return cepstra[1 : _COEFFICIENTS + 1]
+
+
+@functools.cache
+def _mel_power() -> MelSpectrogram:
+    """Return the mel spectrogram of the usual measure: bands of equal area, evenly spaced on Slaney's scale."""
+    return MelSpectrogram(
+        SAMPLE_RATE, n_fft=1024, hop_length=256, n_mels=_BANDS, norm="slaney", mel_scale="slaney", pad_mode="constant"
+    ).double()
 
 
 def _correlation(first: Tensor, second: Tensor) -> float:
