@@ -121,12 +121,10 @@ def test_a_model_folder_without_a_model_is_one_line(tmp_path):
 
 @pytest.mark.slow
 def test_the_model_is_whole(kokoro: Kokoro):
-    """81.8 million parameters, 0.6 of them in ALBERT's pooler, which is unused; loading has already been strict."""
-    parameters = dict(kokoro.model.named_parameters())
-    pooler = {name for name in parameters if name.startswith("bert.pooler.")}
-    assert sum(value.numel() for value in parameters.values()) / 1e6 == pytest.approx(81.8, abs=0.05)
-    assert sum(parameters[name].numel() for name in pooler) == 768 * 768 + 768
-    assert all(value.isfinite().all() for name, value in parameters.items() if name not in pooler)
+    """81.8 million parameters, but for 0.6 of ALBERT's pooler, which is unused, and norms' that are 1 and 0."""
+    parameters = list(kokoro.model.parameters())
+    assert sum(value.numel() for value in parameters) / 1e6 == pytest.approx(81.14, abs=0.01)
+    assert all(value.isfinite().all() for value in parameters)
 
 
 @pytest.mark.slow

@@ -156,10 +156,6 @@ def hold_in(precision: torch.dtype, decoder: nn.Module, but: tuple[str, ...]) ->
     for name, parameter in decoder.named_parameters():
         if not name.startswith(but):
             parameter.data = parameter.data.to(precision)
-    for module in decoder.modules():
-        if isinstance(module, nn.InstanceNorm1d):
-            for name in ("weight", "bias"):  # 1 and 0 by construction
-                module.register_parameter(name, None)
 
 
 def load_model(folder: Path) -> nn.Module:
@@ -167,20 +163,24 @@ def load_model(folder: Path) -> nn.Module:
 
     Raises VoicepackError for a missing file, or unless every tensor has its place and every parameter its tensor.
     """
+    from accelerate import init_empty_weights
     from kokoro import KModel
 
     stored, _ = read_tensors(folder / MODEL_FILE)
     if not (folder / CONFIG_FILE).exists():
         raise VoicepackError(f"{folder / CONFIG_FILE}: no such file. Run `dvc repro -f weights`.")
-    with tempfile.NamedTemporaryFile(suffix=".pt") as empty:
+    # Without the random numbers that parameters begin with: drawing them takes longer than all that follows.
+    with tempfile.NamedTemporaryFile(suffix=".pt") as empty, init_empty_weights():
         torch.save({}, empty.name)  # KModel wants a checkpoint in its constructor: ours is loaded below, strictly
         model = KModel("hexgrad/Kokoro-82M", json.loads((folder / CONFIG_FILE).read_text()), empty.name)
+    model.bert.pooler = None  # never used
     for module in model.modules():
         if hasattr(module, "weight_g"):
             torch.nn.utils.remove_weight_norm(module)
-    missing, unexpected = model.load_state_dict(dequantise(stored), strict=False)
-    # ALBERT's pooler is never used; the affine part of AdaIN's instance norm is 1 and 0 by construction.
-    missing = [name for name in missing if not name.startswith("bert.pooler.") and ".norm." not in name]
+        if isinstance(module, nn.InstanceNorm1d):
+            for name in ("weight", "bias"):  # of AdaIN: 1 and 0 by construction
+                module.register_parameter(name, None)
+    missing, unexpected = model.load_state_dict(dequantise(stored), strict=False, assign=True)
     if missing or unexpected:
         raise VoicepackError(
             f"{folder / MODEL_FILE}: does not fit Kokoro-82M ({len(missing)} tensors missing, {len(unexpected)} left"

@@ -13,7 +13,8 @@ SCALE, ZERO_POINT = ".scale", ".zero_point"
 def dequantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Turn stored tensors into a float32 state dict: `(quantised - zero_point) * scale`, which is exact."""
     return {
-        name: (value.float() - tensors[name + ZERO_POINT].float()) * tensors[name + SCALE]
+        # In place: new memory would cost more than the arithmetic.
+        name: value.float().sub_(tensors[name + ZERO_POINT].float()).mul_(tensors[name + SCALE])
         if name + SCALE in tensors
         else value.float()
         for name, value in tensors.items()
