@@ -22,6 +22,7 @@ from voicepack.renders import NEW, read_renders, write_renders
 from voicepack.rows import base_vector
 from voicepack.sentence import read_sentences
 from voicepack.speaking import listeners, say, speak
+from voicepack.text import phonemize
 from voicepack.voices import relative_errors
 
 
@@ -37,8 +38,9 @@ def main() -> None:
         pack = load_pack(places.pack(voice))
         sentences = read_sentences(places.reference(voice))
         with listeners(read_hearing(voice)) as workers:
+            texts = [phonemize(text) for text in settings.test_sentences]
             spoken = speak(workers, sentences, {NEW: pack}, seeds=range(settings.seeds))
-            tests = say(workers, settings.test_sentences, pack)
+            tests = say(workers, texts, pack)
         folder = places.voice_samples(voice)
         shutil.rmtree(folder, ignore_errors=True)
         write_renders(folder, spoken)

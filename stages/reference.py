@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 
 from stages import places
 from stages.hearing import read_judge
@@ -15,12 +16,11 @@ from voicepack.clips import read_clips
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_tensors
 from voicepack.floor_and_ceiling import ceilings, held_out_sentences, reference_embedding
-from voicepack.kokoro import Kokoro
 from voicepack.likeness import nearest_voice
 from voicepack.renders import FLOOR, of_voice, write_renders
 from voicepack.sentence import fixed_sentences, real_speech, write_sentences
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.speaking import Hearing, listeners, speak
+from voicepack.speaking import Hearing, align_clips, listeners, speak
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ def main() -> None:
         nearest = nearest_voice(read_tensors(places.STOCK_SENTENCES)[0], embedding)
         pack = read_tensors(places.STOCK_VOICES)[0][nearest]
         held_out = read_clips(places.clips(voice), "held_out")
-        sentences = [
-            *fixed_sentences(settings.sentences),
-            *held_out_sentences(Kokoro(places.KOKORO), held_out, pack, settings.held_out_seconds),
-        ]
         hearing = Hearing(places.KOKORO, judge_name, embedding, stock_speakers)
         with listeners(hearing) as workers:
+            sentences = [
+                *fixed_sentences(settings.sentences),
+                *held_out_sentences(held_out, partial(align_clips, workers, pack=pack), settings.held_out_seconds),
+            ]
             renders = speak(workers, sentences, {FLOOR: pack}, real=True)
         renders += ceilings(judge, hearing, real_speech(sentences), of_voice(renders, FLOOR))
 

@@ -14,6 +14,7 @@ from recordings import clip_of
 from torch import Tensor
 from torchaudio.functional import lowpass_biquad
 
+from voicepack.alignment import align
 from voicepack.clips import Clip
 from voicepack.evaluation import length_table, score_table, summarise
 from voicepack.files import read_tensors
@@ -47,7 +48,8 @@ class Bench:
         self.hearing = Hearing(MODELS / "kokoro", "resemblyzer", reference, torch.stack(list(speakers.values())))
         held_out = [self._clip(text, 20 + n) for n, text in enumerate(HELD_OUT)]
         floor = packs[self.nearest]
-        self.sentences = [*fixed_sentences(6)[:5], *held_out_sentences(kokoro, held_out, floor, 20)]
+        aligned = held_out_sentences(held_out, lambda clips: align(kokoro, clips, floor), 20)
+        self.sentences = [*fixed_sentences(6)[:5], *aligned]
         self.listener = Listener(self.hearing)
         self.reference = self.speak(FLOOR, floor, real=True)
         self.reference += ceilings(

@@ -73,6 +73,14 @@ def test_every_worker_loads_its_tools_once_and_gets_them_with_every_item(workers
     assert str(os.getpid()) not in loaded
 
 
+def test_workers_load_before_there_is_work(tmp_path: Path) -> None:
+    log, patience = tmp_path / "loaded.txt", time.monotonic() + 60
+    with Workers(functools.partial(load, log), 2):
+        while not (log.exists() and len(log.read_text().splitlines()) == 2):
+            assert time.monotonic() < patience, "no worker has begun"
+            time.sleep(0.1)
+
+
 def test_a_worker_computes_with_one_thread(workers: Workers[str]) -> None:
     assert set(workers.map(threads, range(4))) == {(1, "1")}
 

@@ -7,19 +7,18 @@ neither training nor the reference has seen, cut to the length of the renders th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 import torch
 from torch import Tensor
 
-from voicepack.alignment import align
+from voicepack.alignment import AlignedClip
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.intelligibility import normalise
-from voicepack.kokoro import Kokoro
 from voicepack.likeness import embed_render, speaker_embedding
 from voicepack.renders import REAL, Measured, Render
 from voicepack.sentence import PARTS, Recording, Sentence
@@ -37,8 +36,10 @@ def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
     return speaker_embedding([judge.embed(clip.audio) for clip in clips])
 
 
-def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seconds: float) -> list[Sentence]:
-    """Return texts of clips with their recordings, aligned by a rendering with `pack` `[510, 1, 256]`.
+def held_out_sentences(
+    clips: Sequence[Clip], align: Callable[[Sequence[Clip]], Sequence[AlignedClip]], seconds: float
+) -> list[Sentence]:
+    """Return texts of clips with their recordings, which `align` aligns.
 
     As many as last `seconds` together, at least two; none in which the recogniser would have no word to find, such as
     "Hmm." or one in parentheses. Raises VoicepackError if that leaves none. The alignment is made once, for all voices
@@ -51,7 +52,7 @@ def held_out_sentences(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor, seco
         if len(chosen) < 2 or sum(each.seconds for each in [*chosen, clip]) <= seconds:
             chosen.append(clip)
     every = []
-    for clip, name, aligned in zip(chosen, sentence_names(chosen), align(kokoro, chosen, pack), strict=True):
+    for clip, name, aligned in zip(chosen, sentence_names(chosen), align(chosen), strict=True):
         parts = {part: getattr(aligned, part).cpu() for part in PARTS}
         every.append(Sentence(name, clip.text, clip.phonemes, Recording(**parts, bandwidth=clip.bandwidth)))
     return every

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from voicepack.alignment import AlignedClip, align
+from voicepack.clips import Clip
 from voicepack.comparison import compare
 from voicepack.constants import SAMPLE_RATE
 from voicepack.intelligibility import Transcriber, count_errors
@@ -22,7 +24,6 @@ from voicepack.quality import QualityNetworks, faults
 from voicepack.renders import REAL, Measured, Render
 from voicepack.sentence import Recording, Sentence
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.text import phonemize
 from voicepack.workers import Workers
 
 
@@ -87,8 +88,13 @@ def speak(
 
 
 def say(workers: Workers[Listener], texts: Sequence[str], pack: Tensor) -> list[Tensor]:
-    """Speak texts with a pack `[510, 1, 256]` without measuring anything: audio `[samples]` of each."""
-    return list(workers.map(Listener.say, [(phonemize(text), pack) for text in texts]))
+    """Speak phonemes of texts with a pack `[510, 1, 256]` without measuring anything: audio `[samples]` of each."""
+    return list(workers.map(Listener.say, [(phonemes, pack) for phonemes in texts]))
+
+
+def align_clips(workers: Workers[Listener], clips: Sequence[Clip], pack: Tensor) -> list[AlignedClip]:
+    """Align clips as `voicepack.alignment.align` does, with renderings by a pack `[510, 1, 256]`."""
+    return list(workers.map(Listener.align, [(clip, pack) for clip in clips]))
 
 
 class Listener:
@@ -116,6 +122,12 @@ class Listener:
         """Speak phonemes with a pack."""
         phonemes, pack = task
         return self._kokoro.render(phonemes, pack)
+
+    def align(self, task: tuple[Clip, Tensor]) -> AlignedClip:
+        """Align a clip with a rendering by a pack."""
+        clip, pack = task
+        (aligned,) = align(self._kokoro, [clip], pack)
+        return aligned
 
     def _measure(self, voice: str, sentence: Sentence, seed: int, audio: Tensor, row: Tensor | None) -> Render:
         embedding = embed_render(self._judge, audio)

@@ -38,6 +38,8 @@ class Workers(Generic[Tools]):
         context = multiprocessing.get_context("spawn")
         count = count or len(os.sched_getaffinity(0))
         self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load, list(warnings.filters)))
+        for _ in range(count):  # each call of nothing starts one: they load while their work is got ready
+            self._pool.submit(int)
 
     def map(self, work: Callable[[Tools, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `work(tools, item)` for every item, in order; the first error ends it.
