@@ -6,13 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import MODELS
 from torch import Tensor, nn
 
 from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro, load_model
 from voicepack.mel import log_mel
 from voicepack.onnx_weights import _lstm
-from voicepack.quantised import dequantise
+from voicepack.quantised import MODEL_FILE, dequantise
 from voicepack.weights import CONFIG_FILE, HUB_MODEL, _fold_weight_norm, fetch_folder, packaged_onnx
 
 
@@ -125,6 +127,19 @@ def test_the_model_is_whole(kokoro: Kokoro):
     parameters = list(kokoro.model.parameters())
     assert sum(value.numel() for value in parameters) / 1e6 == pytest.approx(81.14, abs=0.01)
     assert all(value.isfinite().all() for value in parameters)
+
+
+@pytest.mark.slow
+def test_of_what_the_hub_has_besides_only_the_pooler_is_left_out(kokoro: Kokoro, tmp_path):
+    """Its checkpoint has two tensors more than ours, `bert.pooler.weight` and `bert.pooler.bias`."""
+    stored, _ = read_tensors(MODELS / "kokoro" / MODEL_FILE)
+    (tmp_path / CONFIG_FILE).write_text((MODELS / "kokoro" / CONFIG_FILE).read_text())
+    pooler = {"bert.pooler.weight": torch.zeros(768, 768), "bert.pooler.bias": torch.zeros(768)}
+    write_tensors(tmp_path / MODEL_FILE, stored | pooler)
+    assert sum(value.numel() for value in load_model(tmp_path).parameters()) / 1e6 == pytest.approx(81.14, abs=0.01)
+    write_tensors(tmp_path / MODEL_FILE, stored | {"bert.extra": torch.zeros(1)})
+    with pytest.raises(VoicepackError, match="0 tensors missing, 1 left over"):
+        load_model(tmp_path)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from torchaudio.functional import create_dct
 
 from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES, HOP_SAMPLES
-from voicepack.kokoro import EncodedText, Kokoro
+from voicepack.kokoro import EncodedText, Kokoro, row_of
 from voicepack.mel import style_mel
 from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curves
 
@@ -46,7 +46,7 @@ def align(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> list[AlignedCl
 
 
 def _align(kokoro: Kokoro, clip: Clip, audio: Tensor, f0: Tensor, pack: Tensor) -> AlignedClip:
-    voice = (pack[len(clip.phonemes) - 1] if pack.dim() == 3 else pack).to(kokoro.device)
+    voice = row_of(pack, clip.phonemes).to(kokoro.device)
     text = kokoro.encode_text(clip.phonemes)
     with torch.no_grad():
         prosody = kokoro.predict(text, voice)

@@ -126,8 +126,7 @@ class Kokoro:
     def render(self, phonemes: str, pack: Tensor, *, speed: float = 1.0, seed: int = 0) -> Tensor:
         """Speak phonemes with a pack `[510, 1, 256]`, by KPipeline's choice of row, or with one vector `[1, 256]`."""
         self.encode_text(phonemes)  # says what is wrong with a text for which there is no row
-        voice = pack[len(phonemes) - 1] if pack.dim() == 3 else pack
-        return self.synthesize(phonemes, voice.to(self.device), speed=speed, seed=seed)
+        return self.synthesize(phonemes, row_of(pack, phonemes).to(self.device), speed=speed, seed=seed)
 
     @contextlib.contextmanager
     def _lstm_backward(self) -> Iterator[None]:
@@ -137,6 +136,14 @@ class Kokoro:
                 yield
         else:
             yield
+
+
+def row_of(pack: Tensor, phonemes: str) -> Tensor:
+    """Return the vector `[1, 256]` that speaks phonemes: KPipeline's choice among the rows of a pack `[510, 1, 256]`.
+
+    One vector `[1, 256]` speaks them all.
+    """
+    return pack[len(phonemes) - 1] if pack.dim() == 3 else pack
 
 
 class InFloat32(nn.Module):
@@ -173,7 +180,7 @@ def load_model(folder: Path) -> nn.Module:
     with tempfile.NamedTemporaryFile(suffix=".pt") as empty, init_empty_weights():
         torch.save({}, empty.name)  # KModel wants a checkpoint in its constructor: ours is loaded below, strictly
         model = KModel("hexgrad/Kokoro-82M", json.loads((folder / CONFIG_FILE).read_text()), empty.name)
-    model.bert.pooler = None  # never used
+    model.bert.pooler = None  # never used; the hub's checkpoint has it
     for module in model.modules():
         if hasattr(module, "weight_g"):
             torch.nn.utils.remove_weight_norm(module)
@@ -181,6 +188,7 @@ def load_model(folder: Path) -> nn.Module:
             for name in ("weight", "bias"):  # of AdaIN: 1 and 0 by construction
                 module.register_parameter(name, None)
     missing, unexpected = model.load_state_dict(dequantise(stored), strict=False, assign=True)
+    unexpected = [name for name in unexpected if not name.startswith("bert.pooler.")]
     if missing or unexpected:
         raise VoicepackError(
             f"{folder / MODEL_FILE}: does not fit Kokoro-82M ({len(missing)} tensors missing, {len(unexpected)} left"
