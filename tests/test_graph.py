@@ -42,6 +42,14 @@ def test_stages_of_a_voice_depend_on_their_code() -> None:
         assert not [path for path in deps if path.startswith(("stages/", "voicepack/"))]
 
 
+def test_stages_of_a_voice_import_what_is_heavy_only_where_they_use_it() -> None:
+    """Each starts anew for every voice, and would take seconds for packages of which it may use one function."""
+    code = f"import sys, {', '.join(f'stages.{name}' for name in VOICE_STAGES)}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    heavy = {"dvc", "faster_whisper", "kokoro", "librosa", "mlflow", "numba", "pandas", "sklearn", "transformers"}
+    assert not heavy.intersection(imported.split())
+
+
 @pytest.mark.parametrize("name", GRAPH)
 def test_stage_is_a_script_and_a_section(name: str) -> None:
     stage = GRAPH[name].get("do", GRAPH[name])
