@@ -1,7 +1,8 @@
-"""The code behind every stage of a voice: one file for each stage, with the MD5 of every file that shapes its result.
+"""The code behind every stage: one file for each, with the MD5 of every file that shapes its result.
 
-A stage of a voice depends on its file here and not on some thirty library files: DVC looks at, locks and records every
-dependency of every stage of every voice, several times a command. `md5sum -c data/code/train.md5` checks one by hand.
+A stage depends on its file here and not on some thirty library files: nobody need list them, and DVC, which looks at every
+dependency of every stage of every voice several times a command, has one instead. `md5sum -c data/code/train.md5` checks
+one by hand.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from stages.stage import running
 from voicepack.files import written_whole
 
 VOICE_STAGES = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate", "card")
+STAGES = ("weights", "encoder", "reader", "stock", "pairs", "pretrain", "demo", *VOICE_STAGES, "report")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class CodeSettings:
 
 def main() -> None:
     with running("code", CodeSettings) as stage:
-        for name in VOICE_STAGES:
+        for name in STAGES:
             with written_whole(places.code(name)) as temporary:
                 temporary.write_text(code_behind(name, stage.settings.carriers))
 

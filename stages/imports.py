@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-PACKAGES = ("voicepack", "stages")
+PACKAGES = ("stages", "voicepack")
 
 
 def imported_files(module: str, root: Path = Path()) -> set[str]:

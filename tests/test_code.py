@@ -9,7 +9,7 @@ import pytest
 import yaml
 from imports import ROOT
 
-from stages.code import VOICE_STAGES, code_behind
+from stages.code import STAGES, code_behind
 
 CARRIERS = yaml.safe_load((ROOT / "params.yaml").read_text())["code"]["carriers"]
 
@@ -25,16 +25,16 @@ def copy(tmp_path: Path) -> Path:
     ("file", "stages"),
     [
         ("voicepack/training.py", {"train"}),
-        ("voicepack/pack.py", {"expand", "evaluate"}),
+        ("voicepack/pack.py", {"weights", "expand", "evaluate"}),
         ("stages/hearing.py", {"reference", "baselines", "evaluate"}),
         ("voicepack/files.py", set()),
     ],
 )
 def test_a_changed_file_changes_the_stages_that_it_shapes(copy: Path, file: str, stages: set[str]) -> None:
-    before = {name: code_behind(name, CARRIERS, copy) for name in VOICE_STAGES}
+    before = {name: code_behind(name, CARRIERS, copy) for name in STAGES}
     with (copy / file).open("a") as changed:
         changed.write("# changed\n")
-    assert {name for name in VOICE_STAGES if code_behind(name, CARRIERS, copy) != before[name]} == stages
+    assert {name for name in STAGES if code_behind(name, CARRIERS, copy) != before[name]} == stages
 
 
 def test_it_is_as_md5sum_writes_it(tmp_path: Path) -> None:
