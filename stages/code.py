@@ -1,8 +1,8 @@
 """The code behind every stage: one file for each, with the MD5 of every file that shapes its result.
 
-A stage depends on its file here and not on some thirty library files: nobody need list them, and DVC, which looks at every
-dependency of every stage of every voice several times a command, has one instead. `md5sum -c data/code/train.md5` checks
-one by hand.
+A stage depends on its file here and not on some thirty library files: nobody need list them, and DVC, which looks at
+every dependency of every stage of every voice several times a command, has one instead. `md5sum -c data/code/train.md5`
+checks one by hand.
 """
 
 from __future__ import annotations
