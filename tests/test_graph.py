@@ -19,6 +19,7 @@ from voicepack.errors import VoicepackError
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
+
 def test_every_stage_depends_on_the_code_behind_it() -> None:
     assert [name for name in GRAPH if name != "code"] == list(STAGES)
     assert [name for name in GRAPH if "do" in GRAPH[name]] == list(VOICE_STAGES)
