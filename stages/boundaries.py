@@ -24,7 +24,7 @@ from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
-from voicepack.kokoro import Kokoro
+from voicepack.kokoro import Kokoro, row_of
 from voicepack.likeness import cosine
 from voicepack.markdown import markdown_table, put_table
 from voicepack.text import phonemize, sentences
@@ -66,7 +66,7 @@ def main() -> None:
 def spoken(kokoro: Kokoro, phonemes: str, pack: Tensor) -> tuple[Tensor, Tensor]:
     """Speak with a pack `[510, 1, 256]`: return audio `[samples]` and how many frames each phoneme lasts."""
     with torch.no_grad():
-        frames = kokoro.predict(kokoro.encode_text(phonemes), pack[len(phonemes) - 1]).frames
+        frames = kokoro.predict(kokoro.encode_text(phonemes), row_of(pack, phonemes)).frames
     return kokoro.render(phonemes, pack, seed=7), frames
 
 

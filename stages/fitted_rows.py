@@ -31,6 +31,7 @@ from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
 from voicepack.files import read_table, read_tensors, write_ragged_table
 from voicepack.fitted_rows import fit_rows, shift_deviation
+from voicepack.kokoro import row_of
 from voicepack.markdown import markdown_table, put_table
 from voicepack.measures import BUCKETS, bucket
 from voicepack.prosody_losses import F0Loss
@@ -84,7 +85,7 @@ def f0_error_by_length(losses: VoiceLosses, clips: Sequence[AlignedClip], pack: 
     compare_f0 = F0Loss()
     for clip in clips:
         with torch.no_grad():
-            predicted = losses.kokoro.predict(clip.text, pack[len(clip.text.phonemes) - 1], frames=clip.frames)
+            predicted = losses.kokoro.predict(clip.text, row_of(pack, clip.text.phonemes), frames=clip.frames)
             error = _CENTS * float(compare_f0(predicted.f0, clip.f0))
         found.setdefault(f"cents_{bucket(len(clip.text.phonemes))}", []).append(error)
     return {name: fmean(errors) for name, errors in found.items()}

@@ -28,7 +28,7 @@ from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
-from voicepack.pitch import f0_curve
+from voicepack.pitch import f0_curves
 
 _PAGE = Path("docs/results.md")
 _MEASURES = ("f0_mean_ratio", "f0_correlation", "f0_spread_ratio")
@@ -96,10 +96,10 @@ def intonations(kokoro: Kokoro, clips: Sequence[Clip], packs: Sequence[Tensor]) 
     """
     rows = []
     for clip in clips:
-        recorded = f0_curve(clip.audio)
-        for pack in packs:
-            render = kokoro.render(clip.phonemes, pack)
-            compared = compare(render, clip.audio, f0_curve(render), recorded)
+        renders = [kokoro.render(clip.phonemes, pack) for pack in packs]
+        recorded, *spoken = f0_curves([clip.audio, *renders])
+        for render, f0 in zip(renders, spoken, strict=True):
+            compared = compare(render, clip.audio, f0, recorded)
             rows.append([compared[name] for name in _MEASURES])
     measures = torch.tensor(rows, dtype=torch.float64).view(len(clips), len(packs), len(_MEASURES))
     heard = measures.isfinite().all(-1).all(-1)

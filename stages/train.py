@@ -42,13 +42,14 @@ class TrainSettings(VoiceTraining):
 def main() -> None:
     with running("train", TrainSettings) as stage:
         settings = stage.settings
-        material = read_material(stage.voice, settings)
-        kokoro = material.losses.kokoro
         files = (
             places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
             places.KOKORO / MODEL_FILE, places.code("train"),
         )  # fmt: skip
-        inputs = repr((settings, kokoro.device, kokoro.precision, *map(sha256, files)))
+        digests = [sha256(file) for file in files]  # one that is missing is missed before the clips are aligned
+        material = read_material(stage.voice, settings)
+        kokoro = material.losses.kokoro
+        inputs = repr((settings, kokoro.device, kokoro.precision, *digests))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
         noted, history = checkpoints / "losses.tsv", list[dict[str, Any]]()
 

@@ -18,7 +18,7 @@ from voicepack.alignment import voiced_pairs, warping_path
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import HALVES, PREDICTOR
-from voicepack.kokoro import Kokoro
+from voicepack.kokoro import Kokoro, row_of
 from voicepack.pitch import f0_curves
 from voicepack.prosody_losses import VOICED
 from voicepack.voices import VoiceSpace
@@ -84,7 +84,7 @@ def smallest_shift(
     pack = expand(vector)
     f0, durations = [], []
     for clip in clips:
-        predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), pack[len(clip.phonemes) - 1])
+        predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), row_of(pack, clip.phonemes))
         f0.append(predicted.f0[predicted.f0.detach() > VOICED].log())
         durations.append(predicted.durations[1:-1])  # not the silence at both ends
     measures = torch.cat(f0).mean(), -torch.cat(durations).sum().log()

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from voicepack.audio import read_audio
 from voicepack.constants import SAMPLE_RATE
-from voicepack.errors import VoicepackError
-from voicepack.files import read_table, write_table
+from voicepack.files import not_made, read_table, write_table
 
 Split = Literal["train", "held_out"]
 
@@ -50,7 +49,7 @@ class Clip:
     def audio(self) -> Tensor:
         """The audio, float32 `[samples]` at 24 kHz, read from the file each time. Raises VoicepackError without it."""
         if not self.file.is_file():
-            raise VoicepackError(f"{self.file}: no such file. Run the stage that writes it (`dvc repro`).")
+            raise not_made(self.file)
         return read_audio(self.file)
 
 

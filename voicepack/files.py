@@ -70,7 +70,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError:
-        raise _not_made(path) from None
+        raise not_made(path) from None
     except SafetensorError as error:
         raise VoicepackError(f"{path}: not a safetensors file ({error}).") from None
 
@@ -102,7 +102,7 @@ def write_ragged_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read what `write_table` wrote; every value is a string. Raises VoicepackError without the file."""
     if not path.is_file():
-        raise _not_made(path)
+        raise not_made(path)
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
@@ -110,7 +110,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal. Raises VoicepackError without the file."""
     if not path.is_file():
-        raise _not_made(path)
+        raise not_made(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -133,7 +133,8 @@ def tree_sha256(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _not_made(path: Path) -> VoicepackError:
+def not_made(path: Path) -> VoicepackError:
+    """Return the error that says that a stage has not been run."""
     return VoicepackError(f"{path}: no such file. Run the stage that writes it (`dvc repro`).")
 
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from voicepack.audio import from_int16, to_int16
 from voicepack.files import read_tensors, write_tensors
-from voicepack.kokoro import Kokoro
+from voicepack.kokoro import Kokoro, row_of
 from voicepack.processes import core_share, processes
 from voicepack.text import phonemize, sentences
 from voicepack.voices import HELD_OUT, VoiceSpace, draw_pack, training_voices
@@ -156,7 +156,7 @@ def stock_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], clips: int
     for number, (_, pack) in enumerate(sorted(packs.items())):
         for clip in range(clips):
             text = fitting[(number * clips + clip) % len(fitting)]
-            lines.append(Line(text, pack[len(text) - 1].clone(), 1.0, clip))
+            lines.append(Line(text, row_of(pack, text).clone(), 1.0, clip))
     return lines
 
 

@@ -16,7 +16,7 @@ from voicepack.clips import Clip
 from voicepack.comparison import compare
 from voicepack.constants import SAMPLE_RATE
 from voicepack.intelligibility import Transcriber, count_errors
-from voicepack.kokoro import Kokoro
+from voicepack.kokoro import Kokoro, row_of
 from voicepack.likeness import embed_render
 from voicepack.losses import MelLoss
 from voicepack.pitch import f0_curve
@@ -75,7 +75,7 @@ def speak(
     tasks = [
         Utterance(
             each,
-            {voice: pack[len(each.phonemes) - 1] for voice, pack in packs.items()},
+            {voice: row_of(pack, each.phonemes) for voice, pack in packs.items()},
             seeds[:1] if each.long else seeds,
             real,
         )

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from voicepack.alignment import AlignedClip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
-from voicepack.kokoro import Kokoro, Prosody
+from voicepack.kokoro import Kokoro, Prosody, row_of
 from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
 from voicepack.prosody_losses import DurationLoss, EnergyLoss, F0Loss, F0StatisticsLoss, RateLoss
 from voicepack.rows import RowCurve
@@ -131,7 +131,7 @@ class VoiceLosses:
 
     def _row(self, voice: Tensor, clip: AlignedClip) -> Tensor:
         """Return what the pack of `voice` `[1, 256]` will speak a clip's text with, `[1, 256]`."""
-        return self.rows.expand(voice)[len(clip.text.phonemes) - 1]
+        return row_of(self.rows.expand(voice), clip.text.phonemes)
 
 
 def window(clip: AlignedClip, seconds: float, generator: torch.Generator) -> AlignedClip:
