@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from voicepack.page.charts import Axis, line_chart, scatter_chart
 from voicepack.page.voice_report import VoiceReport, retrieval, summarise_voices
+from voicepack.renders import NEW
 
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 FAINT = ("figcaption", ".about", ".interval", ".direction", ".tag", "dt", "footer")
@@ -95,6 +96,13 @@ def test_retrieval_counts_sentences_nearest_to_their_speaker(tone: VoiceReport) 
     assert retrieval([tone], {"af_one": 2 * near}) == {"tone": 0.0}  # a stock voice is nearer still
     stranger = dataclasses.replace(tone, name="stranger", speaker=far)
     assert retrieval([tone, stranger], {}) == {"tone": 1.0, "stranger": 0.0}
+
+
+def test_retrieval_counts_no_long_sentence_as_the_measure_of_a_voice_does(tone: VoiceReport) -> None:
+    own = next(each for each in tone.renders if each.voice == NEW and not each.held_out)
+    long = dataclasses.replace(own, phoneme_count=101, embedding=torch.tensor([0.0, 1.0]))
+    more = dataclasses.replace(tone, renders=[*tone.renders, long])
+    assert retrieval([more], {"af_one": long.embedding}) == {"tone": 1.0}
 
 
 def test_the_summary_is_the_mean_over_voices(tone: VoiceReport) -> None:

@@ -14,7 +14,7 @@ from voicepack.evaluation import score_table
 from voicepack.files import read_table, read_tensors
 from voicepack.likeness import normalised_likeness
 from voicepack.renders import FLOOR, NEW, REAL, Render, read_renders, sample
-from voicepack.sentence import Sentence, read_sentences
+from voicepack.sentence import LONGEST, Sentence, read_sentences
 
 # In the order in which they are shown, with what they are called.
 TITLES = {
@@ -110,14 +110,16 @@ class VoiceReport:
 def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tensor]) -> dict[str, float]:
     """Return how often a fixed sentence of each new voice is nearest to its speaker, of all speakers and stock voices.
 
-    A synthetic speaker and a real one compete alike; a speaker who is in the project twice competes with himself.
+    Of the sentences that count in a voice's own `retrieval`: not the long ones. A synthetic speaker and a real one
+    compete alike; a speaker who is in the project twice competes with himself.
     """
     speakers = {f"voice {report.name}": report.speaker for report in reports} | dict(stock_speakers)
     names, embeddings = list(speakers), torch.stack(list(speakers.values()))
     found = {}
     for report in reports:
-        own = [each.embedding for each in report.renders if each.voice == NEW and not each.held_out]
-        nearest = (torch.stack(own) @ embeddings.T).argmax(1)
+        counted = (each for each in report.renders if not each.held_out and each.phoneme_count <= LONGEST)
+        own = torch.stack([each.embedding for each in counted if each.voice == NEW])
+        nearest = (own @ embeddings.T).argmax(1)
         found[report.name] = float((nearest == names.index(f"voice {report.name}")).float().mean())
     return found
 
