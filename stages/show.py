@@ -1,4 +1,4 @@
-"""How good a voice is, and where its pack: python -m stages.show NAME. Without a name, tables of all voices."""
+"""How good voices are, and where their packs: python -m stages.show NAME…. Without a name, tables of all voices."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         print(f"{all_voices()}\n\n{by_length()}")
         sys.exit()
-    name = sys.argv[1]
-    if not all(path.exists() for path in (places.measures(name), places.scores(name), places.speaker(name))):
-        sys.exit(f"show: voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
-    print(f"\n{table(name)}\n")
-    print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
-    print(f"Samples:    {places.voice_samples(name)}")
+    for name in sys.argv[1:]:
+        if not all(path.exists() for path in (places.measures(name), places.scores(name), places.speaker(name))):
+            sys.exit(f"show: voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
+        print(f"\n{table(name)}\n")
+        print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
+        print(f"Samples:    {places.voice_samples(name)}")
     if places.REPORT.exists():
         print(f"Listen:     {places.REPORT}   (open it in a browser)")
