@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("stages", "voicepack")
@@ -17,14 +18,20 @@ def imported_files(module: str, root: Path = Path()) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        for node in ast.walk(ast.parse((root / name).read_text())):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            for imported in names:
-                path = imported.replace(".", "/") + ".py"
-                if imported.split(".")[0] in PACKAGES and (root / path).exists():
-                    waiting.append(path)
+        for imported in _imported_names((root / name).read_text()):
+            path = imported.replace(".", "/") + ".py"
+            if imported.split(".")[0] in PACKAGES and (root / path).exists():
+                waiting.append(path)
     return found
+
+
+@cache
+def _imported_names(source: str) -> list[str]:
+    """Return all that a module may import by name, modules or what is in them. Most stand behind several stages."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return names
