@@ -21,11 +21,11 @@ NAME ?= $(if $(DATA),,demo)
 
 voice: setup
 	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
-	@$(if $(DATA),python -m stages.add_voice "$(NAME)" "$(DATA)")
+	@$(if $(DATA),python -m tools.add_voice "$(NAME)" "$(DATA)")
 	@dvc repro "card@$(NAME)" "baselines@$(NAME)"
 	@# The page by itself: with what it depends on, the other voices would be made too.
 	@dvc repro --single-item report
-	@python -m stages.show "$(NAME)"
+	@python -m tools.show "$(NAME)"
 
 test: lint
 	@dvc repro weights
@@ -40,15 +40,15 @@ lint: $(VENV)/.ready-to-test
 # Not a stage: the graph must run where no real speakers are.
 encoder-table: setup
 	@dvc repro encoder reader stock
-	@python -m stages.assess_encoder $(if $(SPEAKERS),--speakers "$(SPEAKERS)") $(if $(FIRST),--first "$(FIRST)")
+	@python -m studies.assess_encoder $(if $(SPEAKERS),--speakers "$(SPEAKERS)") $(if $(FIRST),--first "$(FIRST)")
 
 bench: setup
 	@dvc repro expand@demo
-	@python -m stages.bench
+	@python -m studies.bench
 
 VOICES ?= 1 10 100
 bench-voices: setup
-	@python -m stages.bench_voices $(VOICES)
+	@python -m studies.bench_voices $(VOICES)
 
 setup: $(VENV)/.ready
 

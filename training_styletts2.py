@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.add_voice import add_voice
-from stages.collect import collect
-from stages.edit_settings import edit_settings
+from tools.add_voice import add_voice
+from tools.collect import collect
+from tools.edit_settings import edit_settings
 from voicepack.errors import VoicepackError
 
 TRAINING_HELP = "A setting of all voices: the others are\nmade anew by the next `dvc repro`"
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = collect(options.name, options.out)
     except (VoicepackError, OSError) as error:  # OSError: --out where nothing can be written
         sys.exit(f"training_styletts2: {error}")
-    subprocess.run([sys.executable, "-m", "stages.show", options.name], check=True)
+    subprocess.run([sys.executable, "-m", "tools.show", options.name], check=True)
     print(f"\nAll of it: {folder}")
 
 

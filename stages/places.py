@@ -25,7 +25,7 @@ SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
 BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
-ABLATION = METRICS / "ablation.tsv"  # by stages.ablation and stages.fitted_rows, which are not stages
+ABLATION = METRICS / "ablation.tsv"  # by studies.ablation and studies.fitted_rows, which are not stages
 ROWS = METRICS / "rows.tsv"
 
 

@@ -41,7 +41,7 @@ def open_run(name: str) -> Iterator[Run]:
     """Open the run of a stage. `name` is the stage's address in DVC, such as `train@demo`.
 
     The tags lead from a stage to its run: `dvc.stage`, `dvc.exp`, `git.commit`, `git.dirty`, and
-    `dvc.inputs_md5`, which `python -m stages.find_run STAGE` computes again from dvc.lock.
+    `dvc.inputs_md5`, which `python -m tools.find_run STAGE` computes again from dvc.lock.
     Of several processes (`voicepack.processes`) only the first opens one.
     """
     if os.environ.get("RANK", "0") != "0":  # the launcher's number of this process

@@ -15,7 +15,7 @@ from imports import ROOT
 
 _AUTHOR = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _COPIED = (".dvcignore", ".gitignore", "Makefile", "docs", "dvc.yaml", "metrics/bench.json", "metrics/encoder.json",
-           "params.yaml", "stages", "voicepack")  # fmt: skip
+           "params.yaml", "stages", "tools", "voicepack")  # fmt: skip
 
 
 def build(folder: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from imports import ROOT
 
-from stages import ablation, places
-from stages.ablation_table import _EXPANSIONS, chance, lengths, table
-from stages.choices import CHOICES, settings_of
+from stages import places
+from studies import ablation
+from studies.ablation_table import _EXPANSIONS, chance, lengths, table
+from studies.choices import CHOICES, settings_of
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table
 from voicepack.markdown import markdown_table, put_table

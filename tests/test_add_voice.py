@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def add(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stages.add_voice", *arguments]
+    command = [sys.executable, "-m", "tools.add_voice", *arguments]
     return subprocess.run(
         command, cwd=project, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
     )

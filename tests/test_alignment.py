@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recordings import clip_of
 from torch import Tensor
 
-from stages.boundaries import boundary_errors, spoken
+from studies.boundaries import boundary_errors, spoken
 from voicepack.alignment import align, warp_durations, warping_path
 from voicepack.constants import FRAME_SAMPLES
 from voicepack.kokoro import Kokoro

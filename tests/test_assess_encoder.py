@@ -7,8 +7,8 @@ import torch
 from recordings import SPEECH, unread_clip
 from torch import Tensor
 
-from stages.assess_encoder import SECONDS, markdown, measure
-from stages.real_speakers import datasets, first_seconds, read_speaker
+from studies.assess_encoder import SECONDS, markdown, measure
+from studies.real_speakers import datasets, first_seconds, read_speaker
 from voicepack.errors import VoicepackError
 from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.voices import HELD_OUT

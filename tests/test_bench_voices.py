@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from stages import places
-from stages.add_voice import add_voice
-from stages.bench_voices import bench, markdown
-from stages.many_voices import UP_TO_DATE, build, output, write_recordings
+from studies.bench_voices import bench, markdown
+from studies.many_voices import UP_TO_DATE, build, output, write_recordings
+from tools.add_voice import add_voice
 
 VOICES = ("voice_000000", "voice_000001")
 

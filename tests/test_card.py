@@ -14,7 +14,8 @@ import torch
 import yaml
 from imports import ROOT
 
-from stages import places, publish
+from stages import places
+from tools import publish
 from voicepack.card import voice_card
 from voicepack.errors import VoicepackError
 from voicepack.files import write_tensors
@@ -110,7 +111,7 @@ def test_it_sends_what_it_showed(
 )
 def test_a_hub_that_is_away_or_refuses_is_one_line(project: Path, repository: str, reason: str) -> None:
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "nobody's", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.publish", "me", repository, "--send"]
+    command = [sys.executable, "-m", "tools.publish", "me", repository, "--send"]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()

@@ -1,6 +1,6 @@
 """The mean change over voices; the changes of one are compared in tests/test_pipeline.py, on a project that is made."""
 
-from stages.compare import mean_line
+from tools.compare import mean_line
 
 
 def test_the_mean_change_over_voices_has_the_interval_of_students_t() -> None:

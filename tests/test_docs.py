@@ -14,7 +14,7 @@ import yaml
 from imports import ROOT
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-_COMMAND = re.compile(r"^(dvc|python -m stages\.\w+|python \w+\.py|make|voicepack)\b")
+_COMMAND = re.compile(r"^(dvc|python -m (stages|tools|studies)\.\w+|python \w+\.py|make|voicepack)\b")
 _WITH_COMMANDS = {"exp", "metrics", "plots", "remote", "queue", "artifacts"}  # such as `dvc exp run`
 
 

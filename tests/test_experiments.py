@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from quick_project import finish_queue, mlflow_runs, run, stages_run
 
-from stages.find_run import find_run
+from tools.find_run import find_run
 from voicepack.errors import VoicepackError
 
 pytestmark = pytest.mark.slow  # DVC is started dozens of times
@@ -117,5 +117,5 @@ def test_an_experiment_goes_to_a_git_remote_and_back(project: Path, tmp_path: Pa
     run(colleague, "dvc exp pull origin steady && dvc exp apply steady")
     assert (colleague / "models/voices/demo.pt").read_bytes() == pack
     (steady,) = mlflow_runs(project, "tags.`dvc.exp` = 'steady'")
-    said = run(colleague, "python -m stages.find_run train@demo steady", MLFLOW_TRACKING_URI=database)
+    said = run(colleague, "python -m tools.find_run train@demo steady", MLFLOW_TRACKING_URI=database)
     assert said.split()[-1] == steady.info.run_id

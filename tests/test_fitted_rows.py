@@ -11,7 +11,7 @@ from recordings import clip_of
 from test_training import PHONEMES, TRAINING
 from torch import Tensor
 
-from stages import fitted_rows
+from studies import fitted_rows
 from voicepack.alignment import align
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table

@@ -12,9 +12,10 @@ import pytest
 import yaml
 from imports import ROOT
 
-from stages import add_voice, places
+from stages import places
 from stages.code import STAGES, VOICE_STAGES
 from stages.imports import PACKAGES
+from tools import add_voice
 from voicepack.errors import VoicepackError
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -66,7 +66,7 @@ def recordings(project: Path, *folders: str) -> None:
 def with_me(quick_project: Path) -> Path:
     """A quick project with a voice `me`, committed, tagged v1.0."""
     recordings(quick_project, "my_dataset")
-    run(quick_project, "python -m stages.add_voice me my_dataset && dvc repro -q card@me && dvc add -q my_dataset")
+    run(quick_project, "python -m tools.add_voice me my_dataset && dvc repro -q card@me && dvc add -q my_dataset")
     commit(quick_project, "a voice")
     run(quick_project, "git tag v1.0")
     return quick_project
@@ -84,7 +84,7 @@ def test_own_voice(quick_project: Path) -> None:
     said = dict(run_page(quick_project, "own-voice"))
     made = said["make voice DATA=my_dataset NAME=me"]
     assert {"prepare@me", "train@me", "card@me", "baselines@me", "report"} <= set(stages_run(made))
-    assert "models/voices/me.pt" in said["python -m stages.show me"]
+    assert "models/voices/me.pt" in said["python -m tools.show me"]
     assert stages_run(said["dvc repro card@me"]) == [], "`make voice` has made it"
     # Committed as the page says, it can be tried in a copy that has nothing but what Git and DVC keep.
     assert "train@me" in stages_run(run(quick_project, "dvc exp run --temp -S train.seed=1 evaluate@me"))
@@ -103,14 +103,14 @@ def test_compare(with_me: Path) -> None:
     changed = said["dvc metrics diff"]
     assert re.search(r"metrics/me\.json\s+likeness ", changed), changed
     assert "metrics/demo.json" not in changed
-    assert re.search(r"^me +likeness .*[+-]0\.\d+$", said["python -m stages.compare HEAD"], flags=re.MULTILINE)
+    assert re.search(r"^me +likeness .*[+-]0\.\d+$", said["python -m tools.compare HEAD"], flags=re.MULTILINE)
     assert (with_me / "dvc_plots/index.html").exists()
     (queued,) = (text for command, text in said.items() if command.startswith("dvc exp run --queue"))
     assert queued.count("Queued experiment") == 3
     assert "v1.0" in said["dvc metrics show --all-tags"]
-    assert "| me |" in said["python -m stages.show"]
-    assert "| 1-10 | 2 |" in said["python -m stages.show"]
-    assert re.fullmatch(r"[0-9a-f]{32}", said["python -m stages.find_run train@me"].split()[-1])
+    assert "| me |" in said["python -m tools.show"]
+    assert "| 1-10 | 2 |" in said["python -m tools.show"]
+    assert re.fullmatch(r"[0-9a-f]{32}", said["python -m tools.find_run train@me"].split()[-1])
 
 
 def test_the_runs_behind_it_can_be_looked_at(quick_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

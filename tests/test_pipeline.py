@@ -115,7 +115,7 @@ def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
     )
     found = _run(project, "python", "-c", script).strip().splitlines()[-1]
     assert sorted(yaml.safe_load(found)) == sorted(["code", *STAGES])
-    found = _run(project, "python", "-m", "stages.find_run", "train@tiny").strip()
+    found = _run(project, "python", "-m", "tools.find_run", "train@tiny").strip()
     assert len(found) == 32
     # One that failed later has the same inputs, and is not what lies there.
     _run(
@@ -131,14 +131,14 @@ tags = {{name: done.data.tags[name] for name in ("dvc.stage", "dvc.inputs_md5")}
 client.set_terminated(client.create_run(done.info.experiment_id, tags=tags).info.run_id, "FAILED")
 """,
     )
-    assert _run(project, "python", "-m", "stages.find_run", "train@tiny").strip() == found
+    assert _run(project, "python", "-m", "tools.find_run", "train@tiny").strip() == found
 
 
 def test_a_tracking_server_that_is_away_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     finished = subprocess.run(
-        [sys.executable, "-m", "stages.find_run", "train@tiny"],
+        [sys.executable, "-m", "tools.find_run", "train@tiny"],
         cwd=project,
         capture_output=True,
         text=True,
@@ -223,7 +223,7 @@ def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
     metrics["likeness"] += 0.5 * metrics["likeness_noise"]
     metrics["dnsmos"] += 1
     (project / "metrics/tiny.json").write_text(json.dumps(metrics))
-    shown = _run(project, "python", "-m", "stages.compare", "HEAD")
+    shown = _run(project, "python", "-m", "tools.compare", "HEAD")
     (project / "metrics/tiny.json").write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
     lines = {line.split()[1]: line for line in shown.splitlines()}
     assert lines["likeness"].endswith("none")

@@ -9,8 +9,8 @@ import torch
 from recordings import clip_of
 from torch import Tensor
 
-from stages import pitch
-from stages.pitch import intonations
+from studies import pitch
+from studies.pitch import intonations
 from voicepack.clips import Clip
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro

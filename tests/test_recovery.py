@@ -9,7 +9,7 @@ from recordings import clip_of
 from test_training import PHONEMES, TRAINING
 from torch import Tensor
 
-from stages import recovery
+from studies import recovery
 from voicepack.alignment import align
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro

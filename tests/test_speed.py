@@ -9,8 +9,8 @@ import torch
 from conftest import MODELS
 from torch import Tensor
 
-from stages import bench_precision
-from stages.bench_training import Run, speedups
+from studies import bench_precision
+from studies.bench_training import Run, speedups
 from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError

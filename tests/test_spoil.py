@@ -10,7 +10,8 @@ import yaml
 from imports import ROOT
 from recordings import TEXTS, babble, clip_of
 
-from stages import places, spoil
+from stages import places
+from studies import spoil
 from voicepack.audio import read_audio
 from voicepack.clips import read_clips, write_clips
 from voicepack.dataset import read_dataset

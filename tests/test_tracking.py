@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from imports import ROOT
 
-from stages.find_run import find_run
 from stages.stage import running
 from stages.tracking import tracking_uri
+from tools.find_run import find_run
 from voicepack.errors import VoicepackError
 
 ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME", "RANK")

@@ -98,7 +98,7 @@ def test_concurrent_stages_log_to_one_server(project: Path, database: str) -> No
             history = client.get_metric_history(run.info.run_id, "mel")
             assert [each.step for each in history] == list(range(5))
             assert [each.path for each in client.list_artifacts(run.info.run_id)] == [f"{name.split('@')[1]}.txt"]
-            said, _ = start(project, server, "python", "-m", "stages.find_run", name).communicate(timeout=300)
+            said, _ = start(project, server, "python", "-m", "tools.find_run", name).communicate(timeout=300)
             assert said.split() == [run.info.run_id]
             for tag, query in searches().items():
                 found = client.search_runs([experiment.experiment_id], query.format(run.data.tags[tag]))

@@ -9,8 +9,8 @@ from typing import Any
 
 from scipy.stats import t
 
-from stages.choices import CHOICES, SEEDS, trains_alike
-from stages.compare import half_width
+from studies.choices import CHOICES, SEEDS, trains_alike
+from tools.compare import half_width
 from voicepack.markdown import markdown_table
 
 MEASURES = ("likeness_normalised", "wer", "dnsmos", "f0_mean_ratio", "rate_ratio")

@@ -1,6 +1,6 @@
 """Training on the longest clip that Kokoro speaks, by itself so that its memory can be measured.
 
-python -m stages.longest_step, which `make bench` runs: it is aligned and learned from as any other clip.
+python -m studies.longest_step, which `make bench` runs: it is aligned and learned from as any other clip.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Three ways from a voice vector to the 510 rows of a pack, compared on voices that are made.
 
     dvc repro evaluate@lj evaluate@libritts_121
-    python -m stages.fitted_rows lj libritts_121     some ten minutes a voice; writes the table of docs/ablation.md
+    python -m studies.fitted_rows lj libritts_121     some ten minutes a voice; writes the table of docs/ablation.md
 
 As in the stock packs, in both halves (`expand.rows: curve`), 510 equal rows (`flat`), and rows fitted to the speaker's
 own clips, which is no setting, only measured here.
@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from stages import places
-from stages.ablation import likeness_by_length
-from stages.judging import judge
 from stages.settings import load_settings
 from stages.train import TrainSettings, read_material
+from studies.ablation import likeness_by_length
+from studies.judging import judge
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import read_clips
 from voicepack.errors import VoicepackError

@@ -1,7 +1,7 @@
-"""What DVC itself costs as voices grow in number: python -m stages.bench_voices 1 10 100, or make bench-voices.
+"""What DVC itself costs as voices grow in number: python -m studies.bench_voices 1 10 100, or make bench-voices.
 
 Not a stage: times are never the same twice. Nothing is computed but what DVC computes: on a copy of the project whose
-outputs are stand-ins (stages/many_voices.py). metrics/voices.tsv has one row per number of voices, the latest;
+outputs are stand-ins (studies/many_voices.py). metrics/voices.tsv has one row per number of voices, the latest;
 docs/many-voices.md shows them.
 """
 
@@ -16,8 +16,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from stages import places
-from stages.add_voice import add_voice
-from stages.many_voices import UP_TO_DATE, build, dvc, output, write_recordings
+from studies.many_voices import UP_TO_DATE, build, dvc, output, write_recordings
+from tools.add_voice import add_voice
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table, write_ragged_table
 from voicepack.markdown import markdown_table, put_table

@@ -1,4 +1,4 @@
-"""How long a training step takes, and what compiling it would change: two parts of stages/bench.py."""
+"""How long a training step takes, and what compiling it would change: two parts of studies/bench.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What computing in bfloat16 changes, beside what another seed changes: the part `precision` of stages/bench.py."""
+"""What computing in bfloat16 changes, beside what another seed changes: the part `precision` of studies/bench.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from stages import places
-from stages.bench_step import aligned_clips, any_voice
 from stages.settings import load_settings
 from stages.train import TrainSettings
+from studies.bench_step import aligned_clips, any_voice
 from voicepack.alignment import AlignedClip
 from voicepack.constants import DECODER
 from voicepack.files import read_tensors

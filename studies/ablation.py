@@ -1,8 +1,8 @@
 """What each choice of the recipe is worth: the same voices made without it, as experiments of DVC.
 
-    python -m stages.ablation queue lj libritts_121     one experiment per choice and voice of params.yaml
+    python -m studies.ablation queue lj libritts_121     one experiment per choice and voice of params.yaml
     dvc queue start                                     hours; `dvc queue status` says how far it is
-    python -m stages.ablation table                     writes the tables of docs/ablation.md
+    python -m studies.ablation table                     writes the tables of docs/ablation.md
 
 The voices are evaluated as any other: `reference@NAME` is shared, because no choice here changes it. What is done goes
 to metrics/ablation.tsv, which later experiments, here or elsewhere, add to: the table shows what there is.
@@ -24,9 +24,9 @@ from dvc.api import DVCFileSystem
 from dvc.repo import Repo
 
 from stages import places
-from stages.ablation_table import LENGTH, MEASURES, Row, lengths, table
-from stages.choices import CHOICES, settings_of
 from stages.settings import load_settings
+from studies.ablation_table import LENGTH, MEASURES, Row, lengths, table
+from studies.choices import CHOICES, settings_of
 from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
 from voicepack.files import read_table, write_ragged_table
@@ -124,7 +124,7 @@ def keep(rows: Sequence[Row]) -> list[Row]:
         kept[row["choice"], row["voice"]] = dict(row)
     found = [row for choice in CHOICES for _, row in sorted(kept.items()) if row["choice"] == choice]
     if not found:
-        raise VoicepackError("no experiment is done. Run `python -m stages.ablation queue NAME…`, `dvc queue start`.")
+        raise VoicepackError("no experiment is done. Run `python -m studies.ablation queue NAME…`, `dvc queue start`.")
     write_ragged_table(places.ABLATION, found)
     return [dict(row) for row in read_table(places.ABLATION)]
 

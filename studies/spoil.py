@@ -1,8 +1,8 @@
 """What bad recordings cost: voices of spoiled copies of a speaker's clips, judged by the speaker as recorded.
 
-    python -m stages.spoil copy lj libritts_121     datasets in data/spoiled, and voices of them such as lj_20db
+    python -m studies.spoil copy lj libritts_121     datasets in data/spoiled, and voices of them such as lj_20db
     dvc repro expand@lj_20db expand@lj_10db expand@lj_strangers …
-    python -m stages.spoil table lj libritts_121    speaks with the packs, writes the table of docs/ablation.md
+    python -m studies.spoil table lj libritts_121    speaks with the packs, writes the table of docs/ablation.md
 
 The voices themselves (`lj`) are evaluated before. Each copy is one more voice, made as any other; the same clips are
 held out.
@@ -20,8 +20,8 @@ from statistics import fmean
 import torch
 
 from stages import places
-from stages.add_voice import add_voice
-from stages.judging import judge
+from studies.judging import judge
+from tools.add_voice import add_voice
 from voicepack.audio import write_audio
 from voicepack.clips import read_clips
 from voicepack.damage import add_noise

@@ -1,4 +1,4 @@
-"""Find the MLflow run behind a stage: python -m stages.find_run train@me [REVISION]
+"""Find the MLflow run behind a stage: python -m tools.find_run train@me [REVISION]
 
 The inputs of a stage, as dvc.lock records them, lead to the run that was executed with the same inputs, wherever the
 outputs came from since. REVISION is a commit, a branch, a tag or the name of an experiment of DVC; without it, dvc.lock
@@ -42,7 +42,7 @@ def find_run(address: str, revision: str = "") -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m stages.find_run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.find_run", description=__doc__)
     parser.add_argument("stage", metavar="STAGE", help="such as train@me")
     parser.add_argument("revision", metavar="REVISION", nargs="?", default="")
     options = parser.parse_args()

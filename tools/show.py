@@ -1,4 +1,4 @@
-"""How good voices are, and where their packs: python -m stages.show NAME…. Without a name, tables of all voices."""
+"""How good voices are, and where their packs: python -m tools.show NAME…. Without a name, tables of all voices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoder is worth: python -m stages.assess_encoder [--speakers FOLDER] [--first FILE]
+"""What the encoder is worth: python -m studies.assess_encoder [--speakers FOLDER] [--first FILE]
 
 Reads held-out stock voices, whose voice vectors are known, clean and damaged, at five lengths; and, where FOLDER holds
 datasets of real speakers, tells them apart and enrolls them. Writes metrics/encoder.json, the table behind it and
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from stages import places
-from stages.real_speakers import assess_speakers, datasets
 from stages.speech import rendered_speech
+from studies.real_speakers import assess_speakers, datasets
 from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.enrollment import Enroller
@@ -35,7 +35,7 @@ Read = Callable[[Tensor], Tensor]  # audio [samples] to a voice vector [256]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.assess_encoder", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m studies.assess_encoder", description=__doc__)
     parser.add_argument("--speakers", type=Path, help="a folder of datasets, one per real speaker")
     parser.add_argument("--first", type=Path, help="the style encoder of another commit, to compare with")
     arguments = parser.parse_args()

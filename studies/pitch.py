@@ -1,6 +1,6 @@
 """How high voices that are made speak, and with what melody, beside their speakers: over all clips that there are.
 
-    python -m stages.pitch lj libritts_121     three minutes a voice; writes the table of docs/results.md
+    python -m studies.pitch lj libritts_121     three minutes a voice; writes the table of docs/results.md
 
 The evaluation compares held-out texts with their recordings, mostly two clips; clips differ too much among themselves
 for that to tell a few per cent, or one melody from another. Most of the clips here are those that the voice was trained

@@ -1,6 +1,6 @@
 """Whether training could have found a synthetic speaker's true voice vector: its losses there, and at what it found.
 
-    python -m stages.recovery demo     two minutes, after `dvc repro train@demo`; writes the table of docs/results.md
+    python -m studies.recovery demo     two minutes, after `dvc repro train@demo`; writes the table of docs/results.md
 
 A loss that is no lower at the truth than at what was found cannot tell the two apart, however long one trains.
 """

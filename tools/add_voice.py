@@ -1,4 +1,4 @@
-"""Add a voice: python -m stages.add_voice NAME DATA
+"""Add a voice: python -m tools.add_voice NAME DATA
 
 Its section goes to params.yaml, its pack to the registry in dvc.yaml (`artifacts`), by which others ask for it. Where
 the recordings are of several speakers, `--speaker NAME` says whose voice it is, and `--every-speaker` adds a voice of
@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages import places
-from stages.edit_settings import edit_settings, read_document
 from stages.settings import PARAMS_FILE
+from tools.edit_settings import edit_settings, read_document
 from voicepack.dataset import METADATA_FILE, read_metadata
 from voicepack.errors import VoicepackError
 from voicepack.pack import check_name

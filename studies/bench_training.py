@@ -1,4 +1,4 @@
-"""What the project's steps are worth against the plain loop's: the part `training` of stages/bench.py."""
+"""What the project's steps are worth against the plain loop's: the part `training` of studies/bench.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed since a commit, and what of it is noise: python -m stages.compare [REVISION]
+"""What changed since a commit, and what of it is noise: python -m tools.compare [REVISION]
 
 `dvc metrics diff` shows every digit that moved. Here a change within the noise of both sides is shown as none; that
 noise is of Kokoro's dice alone. Of several voices the mean change follows, with its 95 % interval over voices.

@@ -1,4 +1,4 @@
-"""Publish a voice at a hub: python -m stages.publish NAME OWNER/REPOSITORY [--send]
+"""Publish a voice at a hub: python -m tools.publish NAME OWNER/REPOSITORY [--send]
 
 Without --send it only shows what it would send.
 """
@@ -66,7 +66,7 @@ def publish(repository: str, files: dict[str, Path]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.publish", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.publish", description=__doc__)
     parser.add_argument("voice", metavar="NAME")
     parser.add_argument("repository", metavar="OWNER/REPOSITORY")
     parser.add_argument("--send", action="store_true", help="do it; after `hf auth login`, or with HF_TOKEN")

@@ -1,6 +1,6 @@
 """How far off alignment finds the boundaries of phonemes: on speech that Kokoro renders, where they are known.
 
-    python -m stages.boundaries     some minutes; writes the table of docs/ablation.md
+    python -m studies.boundaries     some minutes; writes the table of docs/ablation.md
 
 Stock voices speak; what they say is aligned by another voice, the nearest and the farthest by the judge. By the voice
 itself it says what aligning anew, as the voice improves, could gain at most; with damage, what a recording costs.

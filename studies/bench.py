@@ -1,4 +1,4 @@
-"""How fast a voice is made and speaks on this machine: make bench, or python -m stages.bench with the parts' names.
+"""How fast a voice is made and speaks on this machine: make bench, or python -m studies.bench with the parts' names.
 
 Not a stage: times are never the same twice.
 
@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from stages import places
-from stages.bench_precision import precision
-from stages.bench_step import compiled, training_step
-from stages.bench_training import training
+from studies.bench_precision import precision
+from studies.bench_step import compiled, training_step
+from studies.bench_training import training
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.enrollment import Enroller
@@ -88,7 +88,7 @@ def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
     usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in _MADE}
     imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in _MADE}
-    on_longest = measure([sys.executable, "-m", "stages.longest_step"])
+    on_longest = measure([sys.executable, "-m", "studies.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
     figures |= {
