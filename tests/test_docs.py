@@ -13,6 +13,8 @@ import pytest
 import yaml
 from imports import ROOT
 
+from voicepack.command import main as voicepack
+
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _COMMAND = re.compile(r"^(dvc|python -m (stages|tools|studies)\.\w+|python \w+\.py|make|voicepack)\b")
 _WITH_COMMANDS = {"exp", "metrics", "plots", "remote", "queue", "artifacts"}  # such as `dvc exp run`
@@ -54,6 +56,9 @@ def test_make_targets_and_modules_exist() -> None:
                 assert f"\n{words[1]}:" in makefile, command
             elif words[:2] == ["python", "-m"]:
                 assert importlib.util.find_spec(words[2]) is not None, command
+            elif words[0] == "voicepack":
+                with pytest.raises(SystemExit, match=r"^0$"):
+                    voicepack([words[1], "--help"])
 
 
 def test_dvc_has_the_commands_and_their_flags() -> None:

@@ -30,7 +30,8 @@ def add_voice(name: str, data: Path, file: Path = PARAMS_FILE, speaker: str = ""
     check_names([name], file)
     if not (data / "train" / METADATA_FILE).is_file():
         raise VoicepackError(
-            f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it."
+            f"{data / 'train' / METADATA_FILE}: no such file. DATA must be a folder with train/{METADATA_FILE} in it;"
+            " `voicepack transcribe` makes one of recordings alone."
         )
     # Within the project relative, so that it holds in every clone. Outside absolute, because `dvc exp run --temp` and
     # `--queue` work in a copy of the project that lies elsewhere.

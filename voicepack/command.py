@@ -1,4 +1,4 @@
-"""The command `voicepack`: enroll CLIP… --out my.pt"""
+"""The command `voicepack`: enroll CLIP… --out my.pt, transcribe RECORDING… --out my_dataset"""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     enroll.add_argument("--out", required=True, type=Path, metavar="my.pt", help="the pack; beside it the same as"
                         " .safetensors with metadata and as .npz for kokoro-onnx")  # fmt: skip
     enroll.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="default: %(default)s")
+    enroll.set_defaults(run=lambda parsed: run_enroll(parsed.clips, parsed.out, parsed.models))
+    transcribe = commands.add_parser("transcribe", help="make a dataset of recordings of any length, without texts")
+    transcribe.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING", help="a file, or a folder of them")
+    transcribe.add_argument("--out", required=True, type=Path, metavar="my_dataset", help="the folder that is made")
+    transcribe.set_defaults(run=lambda parsed: run_transcribe(parsed.recordings, parsed.out))
     parsed = parser.parse_args(arguments)
     try:
-        run_enroll(parsed.clips, parsed.out, parsed.models)
+        parsed.run(parsed)
     except (VoicepackError, OSError) as error:  # OSError: --out where nothing can be written
         sys.exit(f"voicepack: {error}")
 
@@ -52,6 +57,22 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
     VoicePack(pack, about).save(out)
     seconds = sum(map(len, recordings)) / SAMPLE_RATE
     print(f"{out}: a pack from {seconds:.1f} s of speech in {len(clips)} clips, made in {took:.1f} s")
+
+
+def run_transcribe(recordings: Sequence[Path], out: Path) -> None:
+    """Cut and write down. Raises VoicepackError if a recording or the folder is unfit."""
+    from voicepack.transcription import LONGEST, recordings_in, transcribe
+
+    written = transcribe(recordings_in(recordings), out)
+    print(
+        f"{out}: {written.clips} clips, {written.seconds:.0f} s. A recogniser wrote train/metadata.jsonl: read it over."
+    )
+    for count, why in (
+        (written.wordless, "no word was understood"),
+        (written.unbroken, f"more than {LONGEST:g} s without a pause"),
+    ):
+        if count:
+            print(f"Left out: {count} ({why}).")
 
 
 if __name__ == "__main__":

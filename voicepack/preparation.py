@@ -100,7 +100,7 @@ def _prepare(entry: Entry, file: Path, language: str, level_db: float, min_secon
     if seconds < min_seconds:
         raise _UnfitError(f"too short: {seconds:.2f} s without the silence around it, {min_seconds:g} s are needed")
     if seconds > max_seconds:
-        raise _UnfitError(f"too long: {seconds:.2f} s, cut it into clips of {max_seconds:g} s at most")
+        raise _UnfitError(f"too long: {seconds:.2f} s, {_cut(max_seconds)}")
     try:
         phonemes = phonemize(entry.text, language)
     except VoicepackError as error:
@@ -129,8 +129,7 @@ def _read(path: Path, max_seconds: float) -> Tensor:
             # The header alone may lie. What says nothing of its length says 2⁶³ − 1, and cannot be sought in.
             if file.frames > longest and file.seek(longest) and len(file.read(1)):
                 raise _UnfitError(
-                    f"too long: {file.frames / rate:.0f} s with the silence around it, cut it into clips of"
-                    f" {max_seconds:g} s at most"
+                    f"too long: {file.frames / rate:.0f} s with the silence around it, {_cut(max_seconds)}"
                 )
         return read_audio(path)
     except OSError as error:  # a name too long for a file, a folder that may not be read
@@ -138,6 +137,10 @@ def _read(path: Path, max_seconds: float) -> Tensor:
     # TypeError: a headerless format. ValueError and MemoryError: a length that no array can have.
     except (VoicepackError, soundfile.SoundFileError, TypeError, ValueError, MemoryError):
         raise _UnfitError("not an audio file, or a damaged one: save it as WAV or FLAC") from None
+
+
+def _cut(max_seconds: float) -> str:
+    return f"cut it into clips of {max_seconds:g} s at most, as `voicepack transcribe` does"
 
 
 def _check_sound(recording: Tensor) -> None:

@@ -1,0 +1,118 @@
+"""Long recordings cut at their pauses. Whatever they last, no more than a minute of them is in memory at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from voicepack.errors import VoicepackError
+
+FRAMES_PER_SECOND = 40
+_BLOCK_FRAMES = 60 * FRAMES_PER_SECOND
+_LONGEST = 15 * FRAMES_PER_SECOND  # of a piece, where it has pauses: a sentence or a few
+_SHORTEST = 2 * FRAMES_PER_SECOND  # that is cut off where no silence parts it from the rest
+_PAUSE = FRAMES_PER_SECOND // 10  # shorter ones are within a word
+_SILENCE = 1 * FRAMES_PER_SECOND  # longer than within a sentence: always cut at
+_MARGIN = FRAMES_PER_SECOND // 4  # of the pause that stays with a piece, for its quiet first and last sounds
+_QUIET_SOUNDS = 15.0  # dB below the loud ones, at least
+_NOTHING = -90.0  # dB: below the noise of 16-bit samples, no part of the recording
+
+Span = tuple[int, int]  # first frame, and the frame after the last
+
+
+def pieces(path: Path) -> list[tuple[float, float]]:
+    """Return where in a recording the pieces begin and end, in seconds: without the silence around them.
+
+    A piece lasts some 15 s at most, or longer where the speaker makes no pause. Raises VoicepackError if the file is
+    missing or holds no audio.
+    """
+    levels, seconds = frame_levels(path)
+    return [(start * seconds, stop * seconds) for start, stop in cut(levels)]
+
+
+def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
+    """Return the level in dB of every frame of a recording, `[frames]`, and how long a frame is, 25 ms to the sample.
+
+    Channels are averaged. Raises VoicepackError if the file is missing or holds no audio.
+    """
+    if not path.is_file():
+        raise VoicepackError(f"{path}: no such file.")
+    levels = [np.zeros(0, np.float32)]
+    try:
+        with soundfile.SoundFile(path) as file:
+            frame = max(round(file.samplerate / FRAMES_PER_SECOND), 1)
+            for samples in file.blocks(_BLOCK_FRAMES * frame, dtype="float32", always_2d=True):
+                frames = samples[: len(samples) // frame * frame].mean(1).reshape(-1, frame)
+                levels.append(10 * np.log10(np.square(frames).mean(1) + 1e-12))
+            return np.concatenate(levels), frame / file.samplerate
+    except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
+        raise VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.") from None
+
+
+def cut(levels: NDArray[np.float32]) -> list[Span]:
+    """Return the pieces of a recording whose frames have `levels` `[frames]` in dB, in order.
+
+    It is cut at every silence of a second, and what is then longer than 15 s at its longest pause, again and again.
+    """
+    heard = levels[levels > _NOTHING]
+    if not len(heard):
+        return []
+    # Half-way between room and speech. Not the extremes, which one click may set; a hundredth of it may be speech, and
+    # what makes no pauses has quiet sounds alone, which are speech.
+    quiet, loud = np.percentile(heard, [5, 99])
+    spoken = np.flatnonzero(levels > min((quiet + loud) / 2, loud - _QUIET_SOUNDS))
+    ends, starts = _gaps(spoken)  # of the pauses
+    waiting, found = [(int(spoken[0]), int(spoken[-1]) + 1)], []
+    while waiting:
+        start, stop = waiting.pop()
+        at = _longest_pause(starts, ends, start, stop)
+        if at is None:
+            found.append((start, stop))
+        else:
+            waiting += [(start, int(starts[at])), (int(ends[at]), stop)]
+    return _with_margins(sorted(found), len(levels))
+
+
+def write_piece(path: Path, start: float, stop: float, out: Path) -> None:
+    """Write what a recording holds between two times in seconds to a WAV, at its own rate and with its channels."""
+    with soundfile.SoundFile(path) as file:
+        file.seek(round(start * file.samplerate))
+        samples = file.read(round((stop - start) * file.samplerate), dtype="float32", always_2d=True)
+        soundfile.write(out, samples, file.samplerate, subtype="PCM_24")
+
+
+def _gaps(spoken: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where the pauses between frames that are spoken end, and where they start."""
+    before = np.flatnonzero(np.diff(spoken) > _PAUSE)
+    return spoken[before + 1], spoken[before] + 1
+
+
+def _longest_pause(starts: NDArray[np.intp], ends: NDArray[np.intp], start: int, stop: int) -> int | None:
+    """Return the number of the pause at which a span is to be cut, or None if it is to stay whole."""
+    first, last = np.searchsorted(starts, [start, stop])
+    lengths = ends[first:last] - starts[first:last]
+    if not len(lengths):
+        return None
+    if lengths.max() < _SILENCE:
+        if stop - start <= _LONGEST:
+            return None
+        inside = (starts[first:last] - start >= _SHORTEST) & (stop - ends[first:last] >= _SHORTEST)
+        if not inside.any():
+            return None
+        lengths = np.where(inside, lengths, 0)
+    return int(first + lengths.argmax())
+
+
+def _with_margins(spans: list[Span], frames: int) -> list[Span]:
+    """Give each span of speech its share of the pauses around it, half at most."""
+    # Around the recording there is as much silence as a margin could want.
+    stops = [-2 * _MARGIN, *(stop for _, stop in spans[:-1])]
+    starts = [*(start for start, _ in spans[1:]), frames + 2 * _MARGIN]
+    grown = []
+    for (start, stop), before, after in zip(spans, stops, starts, strict=True):
+        early, late = min(_MARGIN, (start - before) // 2), min(_MARGIN, (after - stop) // 2)
+        grown.append((max(start - early, 0), min(stop + late, frames)))
+    return grown
