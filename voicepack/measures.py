@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from voicepack.confidence import Interval, difference, interval, seed_noise
 from voicepack.renders import Render, of_voice
-from voicepack.sentence import LONGEST
 
 BUCKETS = ((1, 10), (11, 50), (51, 100), (101, 300), (301, 510))  # phonemes
 
@@ -115,7 +114,7 @@ def _table(measure: Measure, renders: Sequence[Render]) -> dict[str, tuple[list[
     """Return the values, one per seed, and the weight of each sentence of one voice that has the measure."""
     found: dict[str, tuple[list[float], float]] = {}
     for each in renders:
-        if each.held_out == measure.held_out and (each.held_out or each.phoneme_count <= LONGEST):
+        if each.held_out == measure.held_out and not each.long:
             part = getattr(each.measured, measure.per) if measure.per else 1.0
             weight = getattr(each.measured, measure.weight) if measure.weight else part
             values, _ = found.setdefault(each.sentence, ([], weight))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from voicepack.audio import write_audio
 from voicepack.files import read_table, read_tensors, write_table, write_tensors
+from voicepack.sentence import LONGEST
 
 # The voices that every evaluation has: the one that was made, the nearest stock voice, the recordings themselves.
 NEW, FLOOR, REAL = "new", "stock", "real"
@@ -57,6 +58,11 @@ class Render:
     embedding: Tensor = field(default_factory=lambda: torch.zeros(0), compare=False)  # [D]
     audio: Tensor | None = field(default=None, compare=False)  # [samples]
     f0: Tensor | None = field(default=None, compare=False)  # [samples // 300], Hz, of held-out texts
+
+    @property
+    def long(self) -> bool:
+        """Whether it is of a sentence that few speak, see `Sentence.long`: it counts by its length alone."""
+        return not self.held_out and self.phoneme_count > LONGEST
 
     def values(self) -> dict[str, object]:
         """Return the render as a line of a table."""

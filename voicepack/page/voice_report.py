@@ -13,8 +13,8 @@ from torch import Tensor
 from voicepack.evaluation import score_table
 from voicepack.files import read_table, read_tensors
 from voicepack.likeness import normalised_likeness
-from voicepack.renders import FLOOR, NEW, REAL, Render, read_renders, sample
-from voicepack.sentence import LONGEST, Sentence, read_sentences
+from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice, read_renders, sample
+from voicepack.sentence import Sentence, read_sentences
 
 # In the order in which they are shown, with what they are called.
 TITLES = {
@@ -117,8 +117,8 @@ def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tenso
     names, embeddings = list(speakers), torch.stack(list(speakers.values()))
     found = {}
     for report in reports:
-        counted = (each for each in report.renders if not each.held_out and each.phoneme_count <= LONGEST)
-        own = torch.stack([each.embedding for each in counted if each.voice == NEW])
+        counted = (each for each in of_voice(report.renders, NEW) if not each.held_out and not each.long)
+        own = torch.stack([each.embedding for each in counted])
         nearest = (own @ embeddings.T).argmax(1)
         found[report.name] = float((nearest == names.index(f"voice {report.name}")).float().mean())
     return found
