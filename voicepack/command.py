@@ -64,15 +64,14 @@ def run_transcribe(recordings: Sequence[Path], out: Path) -> None:
     from voicepack.transcription import LONGEST, recordings_in, transcribe
 
     written = transcribe(recordings_in(recordings), out)
-    print(
-        f"{out}: {written.clips} clips, {written.seconds:.0f} s. A recogniser wrote train/metadata.jsonl: read it over."
-    )
+    print(f"{out}: {written.clips} clips, {written.seconds:.0f} s")
     for count, why in (
         (written.wordless, "no word was understood"),
         (written.unbroken, f"more than {LONGEST:g} s without a pause"),
     ):
         if count:
             print(f"Left out: {count} ({why}).")
+    print(f"Read over what they say: {out / 'train/metadata.jsonl'}")
 
 
 if __name__ == "__main__":
