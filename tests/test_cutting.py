@@ -41,8 +41,12 @@ def test_a_silence_is_cut_out_and_half_a_second_of_it_stays() -> None:
     assert found == [(2.75, 7.25), (8.75, 14.25)]
 
 
-def test_speech_without_a_pause_stays_whole() -> None:
-    assert seconds_of(levels_of((40, SPEECH), (2, ROOM), (3, SPEECH))) == [(0, 40.25), (41.75, 45)]
+def test_speech_without_a_pause_stays_whole_up_to_25_s() -> None:
+    assert seconds_of(levels_of((24, SPEECH), (2, ROOM), (3, SPEECH))) == [(0, 24.25), (25.75, 29)]
+
+
+def test_what_has_no_pause_in_25_s_is_cut_where_it_is_quietest() -> None:
+    assert seconds_of(levels_of((18, SPEECH), (0.05, SPEECH - 10), (14, SPEECH))) == [(0, 18), (18, 32.05)]
 
 
 def test_no_short_end_is_cut_off() -> None:
@@ -70,6 +74,7 @@ def test_pieces_are_in_order_and_no_speech_is_lost(stretches: list[tuple[float, 
     assert kept.max() == 1
     assert kept[levels == SPEECH].all()
     assert found == sorted(found)
+    assert max(stop - start for start, stop in found) <= 25.5 * FRAMES_PER_SECOND
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100])

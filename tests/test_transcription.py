@@ -15,7 +15,7 @@ from torch import Tensor
 from voicepack.audio import write_audio
 from voicepack.command import main
 from voicepack.dataset import read_dataset
-from voicepack.intelligibility import word_error_rate
+from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
 from voicepack.preparation import prepare_clips
 from voicepack.text import phonemize
@@ -82,6 +82,12 @@ def test_what_is_unfit_is_one_line_and_leaves_nothing(talk: Path, tmp_path: Path
     ):
         assert_one_line([str(tmp_path / recording), "--out", str(tmp_path / "me")], said)
         assert not (tmp_path / "me").exists()
+
+
+def test_what_is_no_speech_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_audio(tmp_path / "a.wav", babble(2.0))
+    monkeypatch.setattr(Transcriber, "transcribe", lambda *_: "[MUSIC] (applause)")
+    assert_one_line([str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")], "no word was understood")
 
 
 def test_a_dataset_that_was_read_over_is_not_written_over(tmp_path: Path) -> None:

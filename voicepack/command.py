@@ -61,16 +61,11 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
 
 def run_transcribe(recordings: Sequence[Path], out: Path) -> None:
     """Cut and write down. Raises VoicepackError if a recording or the folder is unfit."""
-    from voicepack.transcription import LONGEST, recordings_in, transcribe
+    from voicepack.transcription import recordings_in, transcribe
 
     written = transcribe(recordings_in(recordings), out)
-    print(f"{out}: {written.clips} clips, {written.seconds:.0f} s")
-    for count, why in (
-        (written.wordless, "no word was understood"),
-        (written.unbroken, f"more than {LONGEST:g} s without a pause"),
-    ):
-        if count:
-            print(f"Left out: {count} ({why}).")
+    left_out = f"; {written.wordless} left out, in which no word was understood" if written.wordless else ""
+    print(f"{out}: {written.clips} clips, {written.seconds:.0f} s{left_out}")
     print(f"Read over what they say: {out / 'train/metadata.jsonl'}")
 
 

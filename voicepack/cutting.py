@@ -13,6 +13,7 @@ from voicepack.errors import VoicepackError
 FRAMES_PER_SECOND = 40
 _BLOCK_FRAMES = 60 * FRAMES_PER_SECOND
 _LONGEST = 15 * FRAMES_PER_SECOND  # of a piece, where it has pauses: a sentence or a few
+_UNBROKEN = 25 * FRAMES_PER_SECOND  # of a piece without: Kokoro speaks no more than 30 s at once
 _SHORTEST = 2 * FRAMES_PER_SECOND  # that is cut off where no silence parts it from the rest
 _PAUSE = FRAMES_PER_SECOND // 10  # shorter ones are within a word
 _SILENCE = 1 * FRAMES_PER_SECOND  # longer than within a sentence: always cut at
@@ -26,8 +27,8 @@ Span = tuple[int, int]  # first frame, and the frame after the last
 def pieces(path: Path) -> list[tuple[float, float]]:
     """Return where in a recording the pieces begin and end, in seconds: without the silence around them.
 
-    A piece lasts some 15 s at most, or longer where the speaker makes no pause. Raises VoicepackError if the file is
-    missing or holds no audio.
+    A piece lasts some 15 s at most, 25 where the speaker makes no pause. Raises VoicepackError if the file is missing
+    or holds no audio.
     """
     levels, seconds = frame_levels(path)
     return [(start * seconds, stop * seconds) for start, stop in cut(levels)]
@@ -55,7 +56,8 @@ def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
 def cut(levels: NDArray[np.float32]) -> list[Span]:
     """Return the pieces of a recording whose frames have `levels` `[frames]` in dB, in order.
 
-    It is cut at every silence of a second, and what is then longer than 15 s at its longest pause, again and again.
+    It is cut at every silence of a second, and what is then longer than 15 s at its longest pause, again and again;
+    what has no pause in 25 s where it is quietest.
     """
     heard = levels[levels > _NOTHING]
     if not len(heard):
@@ -64,15 +66,15 @@ def cut(levels: NDArray[np.float32]) -> list[Span]:
     # what makes no pauses has quiet sounds alone, which are speech.
     quiet, loud = np.percentile(heard, [5, 99])
     spoken = np.flatnonzero(levels > min((quiet + loud) / 2, loud - _QUIET_SOUNDS))
-    ends, starts = _gaps(spoken)  # of the pauses
+    pauses = _pauses(spoken)
     waiting, found = [(int(spoken[0]), int(spoken[-1]) + 1)], []
     while waiting:
         start, stop = waiting.pop()
-        at = _longest_pause(starts, ends, start, stop)
-        if at is None:
+        pause = _where_to_cut(pauses, levels, start, stop)
+        if pause is None:
             found.append((start, stop))
         else:
-            waiting += [(start, int(starts[at])), (int(ends[at]), stop)]
+            waiting += [(start, pause[0]), (pause[1], stop)]
     return _with_margins(sorted(found), len(levels))
 
 
@@ -84,26 +86,29 @@ def write_piece(path: Path, start: float, stop: float, out: Path) -> None:
         soundfile.write(out, samples, file.samplerate, subtype="PCM_24")
 
 
-def _gaps(spoken: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where the pauses between frames that are spoken end, and where they start."""
+def _pauses(spoken: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return where the pauses between frames that are spoken start and stop, `[2, pauses]`."""
     before = np.flatnonzero(np.diff(spoken) > _PAUSE)
-    return spoken[before + 1], spoken[before] + 1
+    return np.stack([spoken[before] + 1, spoken[before + 1]])
 
 
-def _longest_pause(starts: NDArray[np.intp], ends: NDArray[np.intp], start: int, stop: int) -> int | None:
-    """Return the number of the pause at which a span is to be cut, or None if it is to stay whole."""
-    first, last = np.searchsorted(starts, [start, stop])
-    lengths = ends[first:last] - starts[first:last]
-    if not len(lengths):
-        return None
-    if lengths.max() < _SILENCE:
+def _where_to_cut(pauses: NDArray[np.intp], levels: NDArray[np.float32], start: int, stop: int) -> Span | None:
+    """Return the pause at which what is spoken from `start` to `stop` is to be cut, or None if it is to stay whole."""
+    first, last = np.searchsorted(pauses[0], [start, stop])
+    inside = pauses[:, first:last]
+    lengths = inside[1] - inside[0]
+    if not (lengths >= _SILENCE).any():
         if stop - start <= _LONGEST:
             return None
-        inside = (starts[first:last] - start >= _SHORTEST) & (stop - ends[first:last] >= _SHORTEST)
-        if not inside.any():
-            return None
-        lengths = np.where(inside, lengths, 0)
-    return int(first + lengths.argmax())
+        inside = inside[:, (inside[0] - start >= _SHORTEST) & (stop - inside[1] >= _SHORTEST)]
+        lengths = inside[1] - inside[0]
+    if len(lengths):
+        at = lengths.argmax()
+        return int(inside[0, at]), int(inside[1, at])
+    if stop - start <= _UNBROKEN:
+        return None
+    quietest = start + _SHORTEST + int(levels[start + _SHORTEST : stop - _SHORTEST].argmin())
+    return quietest, quietest
 
 
 def _with_margins(spans: list[Span], frames: int) -> list[Span]:

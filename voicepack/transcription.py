@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -19,18 +20,17 @@ from voicepack.errors import VoicepackError
 from voicepack.files import removed_on_error, written_whole
 from voicepack.intelligibility import Transcriber
 
-LONGEST = 30.0  # seconds that a clip may last: Kokoro speaks no more at once
+_NO_SPEECH = re.compile(r"\[[^]]*\]|\([^)]*\)")  # [MUSIC], (applause): what the recogniser hears besides
 _LEAST_HEARD = 0.5  # of the words of a text; more recognisers' errors than that mean that it is another text
 
 
 @dataclass
 class Transcript:
-    """The dataset that recordings became, and how many stretches of them were left out."""
+    """The dataset that recordings became, and how many pieces of them were left out."""
 
     clips: int = 0
     seconds: float = 0.0
     wordless: int = 0  # nothing was understood: noise, music, a cough
-    unbroken: int = 0  # longer than 30 s without a pause
 
 
 def recordings_in(paths: Sequence[Path]) -> list[Path]:
@@ -91,13 +91,10 @@ def _lines(path: Path, folder: Path, transcriber: Transcriber, transcript: Trans
     written: list[tuple[Path, float, float]] = []
     heard: list[str] = []
     for start, stop in tqdm(pieces(path), path.name):
-        if stop - start > LONGEST:
-            transcript.unbroken += 1
-            continue
         file = folder / f"{transcript.clips + transcript.wordless + len(written) + 1:04}.wav"
         write_piece(path, start, stop, file)
         written.append((file, start, stop))
-        heard.append(transcriber.transcribe(read_audio(file)))
+        heard.append(_NO_SPEECH.sub("", transcriber.transcribe(read_audio(file))).strip())
     lines: list[dict[str, object]] = []
     for (file, start, stop), text in zip(written, _corrected(heard, path), strict=True):
         if any(map(str.isalnum, text)):
