@@ -13,8 +13,8 @@ import psutil
 
 from voicepack.errors import VoicepackError
 
-# Seconds between two looks at the memory, at first and later. Each takes some 40 ms of the processor, and would count in
-# what is measured; but what is over sooner is to be seen as well.
+# Seconds between two looks at the memory, at first and later. Each takes some 40 ms of the processor, which count in
+# what is measured; but what is over soon is to be seen as well.
 _FIRST, _LATER = 0.1, 1.0
 
 
