@@ -1,7 +1,7 @@
 """What each choice of the recipe is worth: the same voices made without it, as experiments of DVC.
 
     python -m studies.ablation queue lj libritts_121     one experiment per choice and voice of params.yaml
-    dvc queue start                                     hours; `dvc queue status` says how far it is
+    dvc queue start                                      hours; `dvc queue status` says how far it is
     python -m studies.ablation table                     writes the tables of docs/ablation.md
 
 The voices are evaluated as any other: `reference@NAME` is shared, because no choice here changes it. What is done goes

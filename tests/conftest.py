@@ -10,6 +10,7 @@ import pytest
 import quick_project as quick
 from torch import Tensor
 
+from voicepack.command import main as voicepack
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 
@@ -35,6 +36,17 @@ def _present(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"{path.relative_to(MODELS.parent)} is absent: run `dvc repro weights`")
     return path
+
+
+def check_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that the command `voicepack` refuses arguments in one line, and prints nothing else."""
+    with pytest.raises(SystemExit) as stopped:
+        voicepack(arguments)
+    message = str(stopped.value.code)
+    assert message.startswith("voicepack: ")
+    assert said in message
+    assert "\n" not in message
+    assert capsys.readouterr().out == ""
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS
+from conftest import MODELS, check_one_line
 from recordings import babble, real_speech
 from torch import Tensor
 
@@ -71,16 +71,6 @@ def test_the_command_leaves_what_the_function_returns(
     assert out.count("\n") == 1
 
 
-def check_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["enroll", *arguments])
-    message = str(stopped.value.code)
-    assert message.startswith("voicepack: ")
-    assert said in message
-    assert "\n" not in message
-    assert capsys.readouterr().out == ""
-
-
 def test_bad_recordings_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_audio(tmp_path / "short.wav", babble(0.6))
     write_audio(tmp_path / "silent.wav", torch.zeros(48_000))
@@ -90,17 +80,17 @@ def test_bad_recordings_are_refused_in_one_line(tmp_path: Path, capsys: pytest.C
         ("none.wav", "no such file"), ("short.wav", "s are needed"),
         ("silent.wav", "no speech"), ("text.wav", "not an audio"),
     ):  # fmt: skip
-        check_one_line([str(tmp_path / name), *out], said, capsys)
+        check_one_line(["enroll", str(tmp_path / name), *out], said, capsys)
     assert not (tmp_path / "my.pt").exists()
 
 
 def test_a_pack_is_called_pt(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check_one_line([str(clip), "--out", str(tmp_path / "my.bin")], "ends in .pt", capsys)
+    check_one_line(["enroll", str(clip), "--out", str(tmp_path / "my.bin")], "ends in .pt", capsys)
 
 
 def test_missing_networks_are_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "my.pt"), "--models", str(tmp_path)]
-    check_one_line([str(clip), *out], "stock_voices.safetensors", capsys)
+    check_one_line(["enroll", str(clip), *out], "stock_voices.safetensors", capsys)
 
 
 def test_the_judge_is_the_one_that_heard_the_stock_voices(enroller: Enroller, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import check_one_line
 from hypothesis import given
 from hypothesis import strategies as st
 from recordings import babble
@@ -66,7 +67,9 @@ def test_a_text_beside_the_recording_is_what_was_said(talk: Path, tmp_path: Path
     assert texts_of(tmp_path / "me") == list(SAID)
 
 
-def test_what_is_unfit_is_one_line_and_leaves_nothing(talk: Path, tmp_path: Path) -> None:
+def test_what_is_unfit_is_one_line_and_leaves_nothing(
+    talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/talk.wav").symlink_to(talk / "talk.wav")
     (tmp_path / "other/talk.txt").write_text("A quite different story that nobody has ever told here before today.")
@@ -80,31 +83,26 @@ def test_what_is_unfit_is_one_line_and_leaves_nothing(talk: Path, tmp_path: Path
         ("none.wav", "no such file"),
         ("silence.wav", "no word was understood"),
     ):
-        assert_one_line([str(tmp_path / recording), "--out", str(tmp_path / "me")], said)
+        check_one_line(["transcribe", str(tmp_path / recording), "--out", str(tmp_path / "me")], said, capsys)
         assert not (tmp_path / "me").exists()
 
 
-def test_what_is_no_speech_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_speech_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_audio(tmp_path / "a.wav", babble(2.0))
     monkeypatch.setattr(Transcriber, "transcribe", lambda *_: "[MUSIC] (applause)")
-    assert_one_line([str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")], "no word was understood")
+    check_one_line(
+        ["transcribe", str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")], "no word was understood", capsys
+    )
 
 
-def test_a_dataset_that_was_read_over_is_not_written_over(tmp_path: Path) -> None:
+def test_a_dataset_that_was_read_over_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_audio(tmp_path / "a.wav", babble(2.0))
     (tmp_path / "me").mkdir()
     (tmp_path / "me/mine").touch()
-    assert_one_line([str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")], "is there already")
+    check_one_line(["transcribe", str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")], "is there already", capsys)
     assert (tmp_path / "me/mine").exists()
-
-
-def assert_one_line(arguments: list[str], said: str) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["transcribe", *arguments])
-    message = str(stopped.value.code)
-    assert message.startswith("voicepack: ")
-    assert said in message
-    assert "\n" not in message
 
 
 @pytest.mark.parametrize(

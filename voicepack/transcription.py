@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -24,19 +25,19 @@ _NO_SPEECH = re.compile(r"\[[^]]*\]|\([^)]*\)")  # [MUSIC], (applause): what the
 _LEAST_HEARD = 0.5  # of the words of a text; more recognisers' errors than that mean that it is another text
 
 
-@dataclass
+@dataclass(frozen=True)
 class Transcript:
     """The dataset that recordings became, and how many pieces of them were left out."""
 
-    clips: int = 0
-    seconds: float = 0.0
-    wordless: int = 0  # nothing was understood: noise, music, a cough
+    clips: int
+    seconds: float
+    wordless: int  # nothing was understood: noise, music, a cough
 
 
 def recordings_in(paths: Sequence[Path]) -> list[Path]:
     """Return the files among paths, and all recordings in the folders among them, by name.
 
-    Raises VoicepackError for a path that is not there and for a folder without recordings.
+    Raises VoicepackError for a folder without recordings.
     """
     formats = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
     found: list[Path] = []
@@ -57,16 +58,26 @@ def transcribe(recordings: Sequence[Path], folder: Path) -> Transcript:
     """
     if folder.exists():
         raise VoicepackError(f"{folder} is there already. Delete it, or choose another folder.")
-    transcriber, transcript = Transcriber(), Transcript()
+    spans = [(path, pieces(path)) for path in recordings]  # of all, before an hour goes into the first of them
+    transcriber, numbers = Transcriber(), itertools.count(1)
+    lines, seconds = [], 0.0
     with removed_on_error(folder):
         (folder / "train").mkdir(parents=True)
-        lines = [line for path in recordings for line in _lines(path, folder / "train", transcriber, transcript)]
+        for path, of_path in spans:
+            files = [folder / "train" / f"{next(numbers):04}.wav" for _ in of_path]
+            heard = [_heard(transcriber, path, *piece) for piece in zip(tqdm(of_path, path.name), files, strict=True)]
+            for file, (start, stop), text in zip(files, of_path, _corrected(heard, path), strict=True):
+                if any(map(str.isalnum, text)):
+                    lines.append({"file_name": file.name, "text": text, "source": path.name, "start": round(start, 3)})
+                    seconds += stop - start
+                else:
+                    file.unlink()
         if not lines:
             raise VoicepackError(f"no word was understood in {', '.join(map(str, recordings))}. Is it English speech?")
         with written_whole(folder / "train" / METADATA_FILE) as temporary:
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            temporary.write_text(text, encoding="utf-8")
-    return transcript
+            written = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            temporary.write_text(written, encoding="utf-8")
+    return Transcript(len(lines), seconds, sum(len(of_path) for _, of_path in spans) - len(lines))
 
 
 def divide(text: str, heard: Sequence[str]) -> list[str]:
@@ -86,25 +97,10 @@ def divide(text: str, heard: Sequence[str]) -> list[str]:
     return [" ".join(words[start:stop]) for start, stop in zip([0, *cuts], cuts, strict=False)]
 
 
-def _lines(path: Path, folder: Path, transcriber: Transcriber, transcript: Transcript) -> list[dict[str, object]]:
-    """Write the pieces of a recording, and return their lines of the metadata."""
-    written: list[tuple[Path, float, float]] = []
-    heard: list[str] = []
-    for start, stop in tqdm(pieces(path), path.name):
-        file = folder / f"{transcript.clips + transcript.wordless + len(written) + 1:04}.wav"
-        write_piece(path, start, stop, file)
-        written.append((file, start, stop))
-        heard.append(_NO_SPEECH.sub("", transcriber.transcribe(read_audio(file))).strip())
-    lines: list[dict[str, object]] = []
-    for (file, start, stop), text in zip(written, _corrected(heard, path), strict=True):
-        if any(map(str.isalnum, text)):
-            lines.append({"file_name": file.name, "text": text, "source": path.name, "start": round(start, 3)})
-            transcript.seconds += stop - start
-        else:
-            file.unlink()
-    transcript.clips += len(lines)
-    transcript.wordless += len(written) - len(lines)
-    return lines
+def _heard(transcriber: Transcriber, path: Path, span: tuple[float, float], file: Path) -> str:
+    """Write a piece of a recording to a file, and return what is said in it."""
+    write_piece(path, *span, file)
+    return _NO_SPEECH.sub("", transcriber.transcribe(read_audio(file))).strip()
 
 
 def _corrected(heard: Sequence[str], path: Path) -> Sequence[str]:
