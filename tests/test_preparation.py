@@ -134,7 +134,8 @@ def test_hours_in_one_file_are_not_read(tmp_path: Path, rate: int, monkeypatch: 
     write_metadata(folder, [{"file_name": "a.wav", "text": TEXTS[0]}])
     _, (rejected,) = prepare(folder)
     assert rejected.reason == (
-        "too long: 10800 s with the silence around it, cut it into clips of 20 s at most, as `voicepack transcribe` does"
+        "too long: 10800 s with the silence around it, cut it into clips of 20 s at most,"
+        " as `voicepack transcribe` does"
     )
 
 
