@@ -14,6 +14,7 @@ from stages import places
 from stages.hearing import nearest_stock, read_hearing
 from stages.stage import running
 from voicepack.clips import choose_clips, read_clips
+from voicepack.device import speaking_device
 from voicepack.enrollment import Enroller
 from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro
@@ -50,8 +51,9 @@ def main() -> None:
                 style, (clip.audio for clip in clips), epochs=settings.origin_epochs, seed=settings.seed
             ),
             "walk": random_walk(
-                Kokoro(places.KOKORO), enroller.speaker_encoder, hearing.reference, stock[nearest_stock(voice)], stock,
-                (texts[0], texts[min(1, len(texts) - 1)]), steps=settings.walk_steps, seed=settings.seed,
+                Kokoro(places.KOKORO, speaking_device()), enroller.speaker_encoder, hearing.reference,
+                stock[nearest_stock(voice)], stock, (texts[0], texts[min(1, len(texts) - 1)]),
+                steps=settings.walk_steps, seed=settings.seed,
             ),
         }  # fmt: skip
         sentences = [each for each in read_sentences(places.reference(voice)) if not each.long]

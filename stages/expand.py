@@ -15,7 +15,7 @@ from stages.voice import load_voice
 from voicepack.calibration import calibrate
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import DECODER, PREDICTOR
-from voicepack.device import Precision, resolve_precision
+from voicepack.device import Precision, resolve_precision, speaking_device
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, sha256, tree_sha256
 from voicepack.kokoro import Kokoro
@@ -56,7 +56,8 @@ def main() -> None:
         expand = partial(stage.settings.expand, RowCurve.fit(packs.values()))
         if seconds:
             spoken = choose_clips(read_clips(clips, "train"), seconds, seed=0)
-            kokoro = Kokoro(places.KOKORO, precision=resolve_precision(stage.settings.precision, torch.device("cpu")))
+            device = speaking_device()
+            kokoro = Kokoro(places.KOKORO, device, resolve_precision(stage.settings.precision, device))
             voice, heard = calibrate(kokoro, spoken, voice, expand, VoiceSpace.fit(packs))
             for step, offsets in enumerate(heard):
                 stage.run.log_metrics({f"{name}_offset": value for name, value in asdict(offsets).items()}, step)

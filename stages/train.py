@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,9 @@ def main() -> None:
         digests = [sha256(file) for file in files]  # one that is missing is missed before the clips are aligned
         material = read_material(stage.voice, settings)
         kokoro = material.losses.kokoro
+        if kokoro.device.type == "cuda":  # by itself it adds up in any order; told not to, it takes no longer
+            warnings.filterwarnings("ignore", message="reflection_pad1d_backward")  # has no other way, and needs none
+            torch.use_deterministic_algorithms(True, warn_only=True)
         inputs = repr((settings, kokoro.device, kokoro.precision, *digests))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
         noted, history = checkpoints / "losses.tsv", list[dict[str, Any]]()

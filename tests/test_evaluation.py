@@ -50,7 +50,7 @@ class Bench:
         floor = packs[self.nearest]
         aligned = held_out_sentences(held_out, lambda clips: align(kokoro, clips, floor), 20)
         self.sentences = [*fixed_sentences(6)[:5], *aligned]
-        self.listener = Listener(self.hearing)
+        self.listener = Listener(self.hearing, kokoro.device)
         self.reference = self.speak(FLOOR, floor, real=True)
         self.reference += ceilings(
             self.judge, self.hearing, real_speech(self.sentences), of_voice(self.reference, FLOOR)
@@ -67,6 +67,7 @@ class Bench:
         kokoro = self.listener._kokoro
         self.listener._kokoro = SimpleNamespace(
             render=lambda *args, **kwargs: damage(kokoro.render(*args, **kwargs)),
+            device=kokoro.device,
             encode_text=kokoro.encode_text,
             decode=lambda *args, **kwargs: damage(kokoro.decode(*args, **kwargs)),
         )  # type: ignore[assignment]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from voicepack.constants import DECODER, FRAME_SAMPLES, PREDICTOR
 from voicepack.errors import VoicepackError
-from voicepack.kokoro import Kokoro, seeded
+from voicepack.kokoro import DrawnOnProcessor, Kokoro, seeded
 from voicepack.losses import MelLoss
 
 pytestmark = pytest.mark.slow
@@ -50,6 +50,17 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(kokoro: Kokoro,
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_a_device_gets_the_noise_that_the_processor_draws():
+    like = torch.empty(5, 3).T  # drawn in the order in which it lies in memory
+    with seeded(3):
+        expected = torch.rand(2, 3), torch.randn_like(like)
+    with seeded(3), DrawnOnProcessor():
+        found = torch.rand(2, 3, device="cpu"), torch.randn_like(like)
+        elsewhere = torch.rand(2, 3, device="meta"), torch.randn_like(like.to("meta"))
+    assert all(map(torch.equal, found, expected))
+    assert {each.device.type for each in elsewhere} == {"meta"}
 
 
 def test_renders_as_kokoros_own_forward_does(kokoro: Kokoro, stock_packs):

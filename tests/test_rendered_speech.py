@@ -82,15 +82,16 @@ def no_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU: this process renders by itself, so the test sees what it does."""
+    """As on a card with room for one: this process renders by itself, so the test sees what it does."""
     monkeypatch.setattr(rendered_speech, "processes", Process)
+    monkeypatch.setattr(rendered_speech, "speakers_at_once", lambda _: 1)
 
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU: two workers render."""
     monkeypatch.setattr(rendered_speech, "processes", lambda: Process(torch.device("cpu")))
-    monkeypatch.setattr(rendered_speech, "core_share", lambda: 2)
+    monkeypatch.setattr(rendered_speech, "speakers_at_once", lambda _: 2)
 
 
 @pytest.fixture

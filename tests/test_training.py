@@ -56,6 +56,11 @@ def test_the_processor_decides_what_it_computes_in_unless_told(
     assert resolve_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
 
 
+def test_a_card_computes_in_float32_unless_told() -> None:
+    assert resolve_precision("auto", torch.device("cuda")) == torch.float32
+    assert resolve_precision("bfloat16", torch.device("cuda")) == torch.bfloat16
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_one_line() -> None:
     with pytest.raises(VoicepackError, match=r"train\.device is 'cuda', but PyTorch finds no such device"):

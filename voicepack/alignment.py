@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,12 @@ class AlignedClip:
     audio: Tensor  # [600 F]
     bandwidth: float  # Hz
 
+    def to(self, device: torch.device | str) -> AlignedClip:
+        """Return the clip on a device."""
+        text = replace(self.text, prosodic=self.text.prosodic.to(device), acoustic=self.text.acoustic.to(device))
+        parts = {name: getattr(self, name).to(device) for name in ("frames", "f0", "energy", "audio")}
+        return replace(self, text=text, **parts)
+
 
 def align(kokoro: Kokoro, clips: Sequence[Clip], pack: Tensor) -> list[AlignedClip]:
     """Align clips with renderings of their texts, whose durations are known.
@@ -53,11 +59,8 @@ def _align(kokoro: Kokoro, clip: Clip, audio: Tensor, f0: Tensor, pack: Tensor) 
         rendered = kokoro.decode(text, prosody.frames, prosody.f0, prosody.energy, voice, seed=0)
     path = warping_path(rendered.cpu(), audio)
     frames = warp_durations(prosody.frames.cpu(), path, len(audio) // FRAME_SAMPLES)
-    device = kokoro.device
-    return AlignedClip(
-        clip.name, text, frames.to(device), f0[None].to(device),
-        (energy_curve(audio) + ENERGY_OFFSET)[None].to(device), audio.to(device), clip.bandwidth,
-    )  # fmt: skip
+    energy = (energy_curve(audio) + ENERGY_OFFSET)[None]
+    return AlignedClip(clip.name, text, frames, f0[None], energy, audio, clip.bandwidth).to(kokoro.device)
 
 
 def warping_path(first: Tensor, second: Tensor) -> Tensor:

@@ -84,7 +84,8 @@ def smallest_shift(
     pack = expand(vector)
     f0, durations = [], []
     for clip in clips:
-        predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), row_of(pack, clip.phonemes))
+        row = row_of(pack, clip.phonemes).to(kokoro.device)
+        predicted = kokoro.predict(kokoro.encode_text(clip.phonemes), row)
         f0.append(predicted.f0[predicted.f0.detach() > VOICED].log())
         durations.append(predicted.durations[1:-1])  # not the silence at both ends
     measures = torch.cat(f0).mean(), -torch.cat(durations).sum().log()

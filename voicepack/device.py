@@ -8,9 +8,13 @@ import torch
 from accelerate import Accelerator
 
 from voicepack.errors import VoicepackError
+from voicepack.processes import core_share
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+
+# Of a card: CUDA's own, Kokoro, and a long sentence. Eight workers beside a training took 13 GB of an H200.
+_BYTES_A_SPEAKER = 2 * 10**9
 
 
 def resolve_device(wanted: Device) -> torch.device:
@@ -26,13 +30,31 @@ def resolve_device(wanted: Device) -> torch.device:
     return torch.device(wanted)
 
 
+def speaking_device() -> torch.device:
+    """Return where renders are spoken to be heard: on a CUDA card that Accelerate finds, else on the processor.
+
+    ACCELERATE_USE_CPU=1 keeps them on the processor, CUDA_VISIBLE_DEVICES chooses among cards.
+    """
+    device = resolve_device("auto")
+    return device if device.type == "cuda" else torch.device("cpu")
+
+
+def speakers_at_once(device: torch.device) -> int:
+    """Return how many workers speak on a device: one per core of this process, on a card as many as it has room for."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, min(core_share(), free // _BYTES_A_SPEAKER))
+    return core_share() if device.type == "cpu" else 1
+
+
 def resolve_precision(wanted: Precision, device: torch.device) -> torch.dtype:
-    """Return what the decoder computes in; `auto` is bfloat16 where the device multiplies it faster than float32."""
+    """Return what the decoder computes in; `auto` is bfloat16 where that makes a step of training faster.
+
+    On a card it does not, although the card multiplies faster in it: starting its kernels is what takes the time
+    (docs/gpu.md).
+    """
     if wanted != "auto":
         return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        faster = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        processor = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-        faster = bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))
+    processor = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    faster = processor.get("avx512_bf16") or processor.get("amx_bf16")
     return torch.bfloat16 if faster else torch.float32

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from voicepack.constants import DECODER, MAX_PHONEMES, PREDICTOR
 from voicepack.errors import VoicepackError
@@ -58,6 +59,8 @@ class Kokoro:
         """
         self.model: Any = load_model(folder).to(device)
         self.device = torch.device(device)
+        if self.device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # no faster here, and as far from float32 as bfloat16: docs/gpu.md
         self.precision = precision
         generator = self.model.get_submodule("decoder.generator")
         generator.conv_post = InFloat32(generator.get_submodule("conv_post"))
@@ -93,14 +96,13 @@ class Kokoro:
         length = text.prosodic.shape[2]
         mask = torch.zeros(1, length, dtype=torch.bool, device=self.device)
         predictor = self.model.predictor
-        with self._lstm_backward():
-            encoded = predictor.text_encoder(text.prosodic, style, torch.tensor([length]), mask)
-            hidden, _ = predictor.lstm(encoded)
-            durations = torch.sigmoid(predictor.duration_proj(hidden)).sum(-1)[0] / speed
-            if frames is None:
-                frames = durations.detach().round().clamp(min=1).long()
-            aligned = encoded.transpose(1, 2).repeat_interleave(frames, dim=2)
-            f0, energy = predictor.F0Ntrain(aligned, style)
+        encoded = predictor.text_encoder(text.prosodic, style, torch.tensor([length]), mask)
+        hidden, _ = predictor.lstm(encoded)
+        durations = torch.sigmoid(predictor.duration_proj(hidden)).sum(-1)[0] / speed
+        if frames is None:
+            frames = durations.detach().round().clamp(min=1).long()
+        aligned = encoded.transpose(1, 2).repeat_interleave(frames, dim=2)
+        f0, energy = predictor.F0Ntrain(aligned, style)
         return Prosody(durations, frames, f0, energy)
 
     def decode(
@@ -124,18 +126,12 @@ class Kokoro:
 
     @torch.no_grad()
     def render(self, phonemes: str, pack: Tensor, *, speed: float = 1.0, seed: int = 0) -> Tensor:
-        """Speak phonemes with a pack `[510, 1, 256]`, by KPipeline's choice of row, or with one vector `[1, 256]`."""
-        self.encode_text(phonemes)  # says what is wrong with a text for which there is no row
-        return self.synthesize(phonemes, row_of(pack, phonemes).to(self.device), speed=speed, seed=seed)
+        """Speak phonemes with a pack `[510, 1, 256]`, by KPipeline's choice of row, or with one vector `[1, 256]`.
 
-    @contextlib.contextmanager
-    def _lstm_backward(self) -> Iterator[None]:
-        """cuDNN refuses the backward pass of an LSTM in eval mode (pytorch#8582); PyTorch's own kernel does not."""
-        if self.device.type == "cuda" and torch.is_grad_enabled():
-            with torch.backends.cudnn.flags(enabled=False):
-                yield
-        else:
-            yield
+        Whatever the device, the audio `[samples]` is on the processor: that is where it is heard and written.
+        """
+        self.encode_text(phonemes)  # says what is wrong with a text for which there is no row
+        return self.synthesize(phonemes, row_of(pack, phonemes).to(self.device), speed=speed, seed=seed).cpu()
 
 
 def row_of(pack: Tensor, phonemes: str) -> Tensor:
@@ -194,16 +190,31 @@ def load_model(folder: Path) -> nn.Module:
             f"{folder / MODEL_FILE}: does not fit Kokoro-82M ({len(missing)} tensors missing, {len(unexpected)} left"
             " over). Run `dvc repro -f weights`."
         )
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, nn.LSTM):  # of one layer, so without dropout: nothing else depends on the mode
+            module.train()  # in evaluation mode cuDNN refuses the backward pass (pytorch#8582)
+    return model
 
 
 @contextlib.contextmanager
 def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Draw the same random numbers inside the block for the same seed, and leave the generators as they were."""
+    """Draw the same noise inside the block for the same seed on every device, and leave the generator as it was."""
     if seed is None:
         yield
         return
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    drawn = contextlib.nullcontext() if torch.device(device).type == "cpu" else DrawnOnProcessor()
+    with torch.random.fork_rng(devices=[]), drawn:
         torch.manual_seed(seed)
         yield
+
+
+class DrawnOnProcessor(TorchFunctionMode):
+    """Has the processor draw what Kokoro draws for a device: each device has a generator with numbers of its own."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function not in (torch.rand, torch.randn_like):
+            return function(*args, **kwargs)
+        device = args[0].device if function is torch.randn_like else kwargs["device"]
+        return function(*args, **kwargs | {"device": "cpu"}).to(device)

@@ -25,13 +25,14 @@ _CLICK = 30.0  # see largest_step
 
 
 class QualityNetworks:
-    """Predicted mean opinion scores, 1 (bad) to 5 (excellent); weights in the packages, on the CPU.
+    """Predicted mean opinion scores, 1 (bad) to 5 (excellent); weights in the packages.
 
     DNSMOS (Reddy et al. 2021, arXiv:2010.15258; overall quality of P.835) and DistillMOS (Stahl and Gamper 2025,
     arXiv:2502.05356). Neither has heard the speaker: they judge sound, not likeness.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        """Load both. DistillMOS listens on `device`, DNSMOS on the processor."""
         import distillmos
         import onnxruntime
         from speechmos import dnsmos
@@ -45,7 +46,8 @@ class QualityNetworks:
         self._dnsmos.onnx_sess = onnxruntime.InferenceSession(overall, options)
         self._dnsmos.p808_onnx_sess = onnxruntime.InferenceSession(p808, options)
         with contextlib.redirect_stdout(io.StringIO()):  # it says which weights it has loaded
-            self._distillmos = distillmos.ConvTransformerSQAModel().eval()
+            self._distillmos = distillmos.ConvTransformerSQAModel().eval().to(device)
+        self._device = device
 
     @torch.no_grad()
     def scores(self, audio: Tensor) -> dict[str, float]:
@@ -58,7 +60,7 @@ class QualityNetworks:
         wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _NETWORK_RATE).clamp(-1, 1)
         pieces = wave.tensor_split(-(-len(wave) // int(_PIECE * _NETWORK_RATE)))
         overall = [float(self._dnsmos(_repeated(piece), _NETWORK_RATE, False)["ovrl_mos"]) for piece in pieces]
-        distilled = [float(self._distillmos(piece[None])) for piece in pieces]
+        distilled = [float(self._distillmos(piece[None].to(self._device))) for piece in pieces]
         return {"dnsmos": fmean(overall), "distillmos": fmean(distilled)}
 
 

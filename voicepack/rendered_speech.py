@@ -5,7 +5,7 @@ and the result does not depend on who rendered what. A shard of clips is one fil
 
 On a CPU clips are spoken by workers of one thread each: on two cores with other work to do they were twice as fast as
 two threads of one process, and every bit of a clip is the same on any number of cores, where sums in several threads
-are rounded in another order. On a GPU Kokoro speaks in this process.
+are rounded in another order. A card has as many workers as it has room for.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from voicepack.audio import from_int16, to_int16
+from voicepack.device import speakers_at_once
 from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro, row_of
-from voicepack.processes import core_share, processes
+from voicepack.processes import processes
 from voicepack.text import phonemize, sentences
 from voicepack.voices import HELD_OUT, VoiceSpace, draw_pack, training_voices
 from voicepack.workers import Workers
@@ -63,7 +64,7 @@ class RenderedSpeech:
     ) -> None:
         """`folder` gets one subfolder per weights, and in it a file per shard, named by what is said in it and how.
 
-        Several processes must all see the same folder. On a CPU every worker calls `load_kokoro`, so it must pickle.
+        Several processes must all see the same folder. Every worker calls `load_kokoro`, so it must pickle.
         """
         self._load_kokoro, self._packs = load_kokoro, packs
         self._folder = folder / weights_sha256[:12]
@@ -121,8 +122,10 @@ class RenderedSpeech:
     @contextlib.contextmanager
     def _speakers(self) -> Iterator[Callable[[Iterable[Line]], Iterator[Tensor]]]:
         """Yield what turns lines into audio `[samples]`, in order."""
-        if processes().device.type == "cpu":
-            with Workers(self._load_kokoro, core_share()) as workers:
+        device = processes().device
+        count = speakers_at_once(device)
+        if device.type == "cpu" or count > 1:
+            with Workers(self._load_kokoro, count) as workers:
                 yield functools.partial(workers.map, _speak)
         else:
             yield functools.partial(map, functools.partial(_speak, self._load_kokoro()))
@@ -161,7 +164,7 @@ def stock_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], clips: int
 
 
 def _speak(kokoro: Kokoro, line: Line) -> Tensor:
-    return kokoro.render(line.phonemes, line.voice, speed=line.speed, seed=line.seed).cpu()
+    return kokoro.render(line.phonemes, line.voice, speed=line.speed, seed=line.seed)
 
 
 def _phonemes(*, held_out: bool) -> list[str]:

@@ -15,6 +15,7 @@ from voicepack.alignment import AlignedClip, align
 from voicepack.clips import Clip
 from voicepack.comparison import compare
 from voicepack.constants import SAMPLE_RATE
+from voicepack.device import speakers_at_once, speaking_device
 from voicepack.intelligibility import Transcriber, count_errors
 from voicepack.kokoro import Kokoro, row_of
 from voicepack.likeness import embed_render
@@ -53,8 +54,9 @@ class Utterance:
 
 
 def listeners(hearing: Hearing) -> Workers[Listener]:
-    """Return workers that speak and listen, one per core; a context."""
-    return Workers(functools.partial(Listener, hearing))
+    """Return workers that speak and listen; a context. All of them speak on a CUDA card if there is one."""
+    device = speaking_device()
+    return Workers(functools.partial(Listener, hearing, device), speakers_at_once(device))
 
 
 def speak(
@@ -100,11 +102,11 @@ def align_clips(workers: Workers[Listener], clips: Sequence[Clip], pack: Tensor)
 class Listener:
     """A worker's Kokoro and ears."""
 
-    def __init__(self, hearing: Hearing) -> None:
-        self._kokoro = Kokoro(hearing.kokoro)
+    def __init__(self, hearing: Hearing, device: torch.device) -> None:
+        self._kokoro = Kokoro(hearing.kokoro, device)
         self._judge = load_speaker_encoder(hearing.judge)
         self._hearing = hearing
-        self._transcriber, self._quality = Transcriber(), QualityNetworks()
+        self._transcriber, self._quality = Transcriber(), QualityNetworks(device)
 
     def hear(self, task: Utterance) -> list[Render]:
         """Speak a sentence and measure every render of it."""
@@ -127,7 +129,7 @@ class Listener:
         """Align a clip with a rendering by a pack."""
         clip, pack = task
         (aligned,) = align(self._kokoro, [clip], pack)
-        return aligned
+        return aligned.to("cpu")
 
     def _measure(self, voice: str, sentence: Sentence, seed: int, audio: Tensor, row: Tensor | None) -> Render:
         embedding = embed_render(self._judge, audio)
@@ -167,8 +169,9 @@ class Listener:
     ) -> dict[str, float]:
         text = self._kokoro.encode_text(sentence.phonemes)
         # Spoken with the recording's own timing, pitch and loudness: what differs then is timbre.
-        copy = self._kokoro.decode(text, real.frames, real.f0, real.energy, row, seed=seed)
-        mel_loss = float(MelLoss()(copy, real.audio, real.bandwidth))
+        said = (each.to(self._kokoro.device) for each in (real.frames, real.f0, real.energy, row))
+        copy = self._kokoro.decode(text, *said, seed=seed)
+        mel_loss = float(MelLoss()(copy.cpu(), real.audio, real.bandwidth))
         if not f0.any():
             return {"mel_loss": mel_loss}
         return {"mel_loss": mel_loss, **compare(audio, real.audio, f0, real.f0[0])}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from voicepack.device import speakers_at_once, speaking_device
 from voicepack.kokoro import Kokoro
 from voicepack.likeness import embed_render
 from voicepack.speaker_encoder import SpeakerEncoder, load_speaker_encoder
@@ -32,13 +33,15 @@ def embed_stock_voices(
     `kokoro` is the folder of the weights, `judge` as in `load_speaker_encoder`.
     """
     tasks = [(name, spoken) for spoken in phonemes for name in packs]
-    with Workers(functools.partial(_load, kokoro, judge, packs)) as workers:
+    device = speaking_device()
+    load = functools.partial(_load, kokoro, device, judge, packs)
+    with Workers(load, speakers_at_once(device)) as workers:
         embeddings = list(tqdm(workers.map(_embed, tasks), "speak and embed", len(tasks), unit="render"))
     return {name: torch.stack(embeddings[index :: len(packs)]) for index, name in enumerate(packs)}
 
 
-def _load(kokoro: Path, judge: str, packs: Mapping[str, Tensor]) -> _Tools:
-    return _Tools(Kokoro(kokoro), load_speaker_encoder(judge), packs)
+def _load(kokoro: Path, device: torch.device, judge: str, packs: Mapping[str, Tensor]) -> _Tools:
+    return _Tools(Kokoro(kokoro, device), load_speaker_encoder(judge), packs)
 
 
 def _embed(tools: _Tools, task: tuple[str, str]) -> Tensor:

@@ -173,7 +173,7 @@ def _resume(
     A run that was finished is not gone on with: who asks for it again wants it done again.
     """
     saved = sorted(checkpoints.glob("step_*.pt"))
-    state = torch.load(saved[-1], weights_only=True) if saved else None
+    state = torch.load(saved[-1], map_location="cpu", weights_only=True) if saved else None
     if state is None or state["step"] >= steps:
         for path in saved:
             path.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from voicepack.speed.timing import now
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Roofline(TorchDispatchMode):
 
 def best_rates(device: torch.device, precision: torch.dtype = torch.float32) -> Rates:
     """Measure the rates of a device: products of large matrices in `precision`, sums of large vectors in float32."""
-    size, length = 2048, 1 << 26
+    size, length = (8192, 1 << 28) if device.type == "cuda" else (2048, 1 << 26)  # enough to fill it
     a, b = torch.rand(2, size, size, device=device).to(precision)
     x, y = torch.rand(2, length, device=device)
     total = torch.empty_like(x)
@@ -64,11 +65,9 @@ def best_rates(device: torch.device, precision: torch.dtype = torch.float32) -> 
 def _best_seconds(work: Callable[[], object], device: torch.device, runs: int = 8) -> float:
     seconds = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start = now(device)
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(now(device) - start)
     return min(seconds)
 
 

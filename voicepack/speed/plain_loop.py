@@ -25,7 +25,7 @@ from voicepack.voice_losses import VoiceLosses
 class PlainLoop:
     """Steps through `KModel.forward_with_tokens` without its `no_grad`."""
 
-    def __init__(self, folder: Path, recordings: Sequence[Tensor] | None) -> None:
+    def __init__(self, folder: Path, recordings: Sequence[Tensor] | None, device: torch.device | str = "cpu") -> None:
         """Load the weights of the `weights` stage; the speaker loss only with `recordings` `[samples]` of him."""
         self.model: Any = load_model(folder)
         for module in self.model.get_submodule("decoder").modules():
@@ -33,15 +33,16 @@ class PlainLoop:
                 normed: Any = nn.utils.weight_norm(module)
                 # A few channels are zero. Without a direction for their length of 0 they are not a number.
                 normed.weight_v.data.masked_fill_(normed.weight_g == 0, 1.0)
-        self.model.requires_grad_(False)
+        self.model.requires_grad_(False).to(device)
         self._forward = KModel.forward_with_tokens.__wrapped__
         self._mel, self._mel_statistics = MelLoss(), MelStatisticsLoss()
-        self._timbre, self._speaker = TimbreLoss(), SpeakerLoss(recordings) if recordings else None
+        self._timbre = TimbreLoss().to(device)
+        self._speaker = SpeakerLoss(recordings).to(device) if recordings else None
 
     def losses(self, voice: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
         """Compare what `voice` `[1, 256]` makes of a clip's text with the clip, by name."""
         known = [self.model.vocab[phoneme] for phoneme in clip.text.phonemes if phoneme in self.model.vocab]
-        render, _ = self._forward(self.model, torch.tensor([[0, *known, 0]]), voice)
+        render, _ = self._forward(self.model, torch.tensor([[0, *known, 0]], device=voice.device), voice)
         length = min(len(render), len(clip.audio))
         spectra = render[:length], clip.audio[:length], clip.bandwidth
         values = {"mel": self._mel(*spectra), "mel_statistics": self._mel_statistics(*spectra)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from voicepack.constants import SAMPLE_RATE
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop
-from voicepack.speed.timing import interleaved
+from voicepack.speed.timing import interleaved, now
 from voicepack.training import VoiceTraining
 from voicepack.voice_losses import VoiceLosses, weighted
 
@@ -36,8 +35,8 @@ def spoken_clip(kokoro: Kokoro, phonemes: str, voice: Tensor) -> AlignedClip:
 class ClockedKokoro(Kokoro):
     """Kokoro that adds up the seconds spent in each of its parts."""
 
-    def __init__(self, folder: Path, precision: torch.dtype) -> None:
-        super().__init__(folder, precision=precision)
+    def __init__(self, folder: Path, device: torch.device, precision: torch.dtype) -> None:
+        super().__init__(folder, device, precision)
         self.seconds = dict.fromkeys(PARTS, 0.0)
 
     def encode_text(self, phonemes: str) -> EncodedText:
@@ -50,9 +49,9 @@ class ClockedKokoro(Kokoro):
         return self._clocked("decode", lambda: super(ClockedKokoro, self).decode(*args, **kwargs))
 
     def _clocked(self, part: str, work: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
+        start = now(self.device)
         result = work()
-        self.seconds[part] += time.perf_counter() - start
+        self.seconds[part] += now(self.device) - start
         return result
 
 
@@ -76,10 +75,11 @@ class StepBench:
         packs: dict[str, Tensor],
         clips: Sequence[AlignedClip],
         settings: VoiceTraining,
+        device: torch.device,
         precision: torch.dtype,
     ) -> None:
         recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-        self.kokoro, self.plain_loop = ClockedKokoro(weights, precision), PlainLoop(weights, recordings)
+        self.kokoro, self.plain_loop = ClockedKokoro(weights, device, precision), PlainLoop(weights, recordings, device)
         self.losses = VoiceLosses(self.kokoro, packs, recordings)
         self.clips, self.settings, self.taken = clips, settings, 0
         self.voice = self.losses.space.mean[None].clone().requires_grad_()
@@ -92,10 +92,10 @@ class StepBench:
 
         def epoch() -> None:
             self.kokoro.seconds = dict.fromkeys(PARTS, 0.0)
-            start = time.perf_counter()
+            start = now(self.kokoro.device)
             for _ in range(steps):
                 self.step()
-            whole = time.perf_counter() - start
+            whole = now(self.kokoro.device) - start
             # Every text once per run: training keeps it, so it is timed beside the step.
             self.kokoro.seconds["loss"] = whole - sum(self.kokoro.seconds.values())
             for clip in [*self.clips] * (steps // count):
@@ -123,14 +123,15 @@ class StepBench:
         own, seconds = self.settings.own_prosody(number), self.settings.window_seconds
         values = self.losses.of_step(self.voice, chosen, seconds, generator, number, own_prosody=own)
         total = weighted(values, self.settings.losses)
-        start, predicted = time.perf_counter(), self.kokoro.seconds["predict"]
+        start, predicted = now(self.kokoro.device), self.kokoro.seconds["predict"]
         total.backward()
         # What it computes again, of long clips, is counted where it is computed.
         again = self.kokoro.seconds["predict"] - predicted
-        self.kokoro.seconds["backward"] += time.perf_counter() - start - again
+        self.kokoro.seconds["backward"] += now(self.kokoro.device) - start - again
         self.voice.grad = None
 
     def _plain_epoch(self) -> None:
         for clip in self.clips:
             self.plain_loop.step(self.voice, clip)
             self.voice.grad = None
+        now(self.kokoro.device)  # what was asked for is done
