@@ -14,7 +14,7 @@ from stages.train import TrainSettings
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
-from voicepack.device import resolve_precision
+from voicepack.device import Precision, resolve_precision
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table
@@ -29,13 +29,16 @@ _SECONDS = 20.0
 _CPU = torch.device("cpu")
 
 
-def training_step(voice: str) -> tuple[dict[str, float], str]:
+def training_step(
+    voice: str, device: torch.device = _CPU, precision: Precision | None = None
+) -> tuple[dict[str, float], str]:
     """Measure a training step, its parts, the plain loop's step and the floor; and how both grow with the clip."""
-    kokoro, speaker = Kokoro(places.KOKORO), any_voice()
-    rates = best_rates(_CPU, _precision())
+    kokoro, speaker = Kokoro(places.KOKORO, device), any_voice().to(device)
+    computed = _precision(device, precision)
+    rates = best_rates(device, computed)
 
     def times(clips: Sequence[AlignedClip]) -> StepTimes:
-        return _bench(clips).measure(rates, _ROUNDS)
+        return _bench(clips, device, computed).measure(rates, _ROUNDS)
 
     clips = aligned_clips(kokoro, voice, speaker)
     found = times(clips)
@@ -67,7 +70,7 @@ def training_step(voice: str) -> tuple[dict[str, float], str]:
         rows.append(
             (f"times faster for a clip of {_mean_seconds(alone):.1f} s", f"{ratio(of_one.plain, of_one.step):.1f}")
         )
-    rows.append(("precision of the project's step", str(_precision()).removeprefix("torch.")))
+    rows.append(("precision of the project's step", str(computed).removeprefix("torch.")))
     rows.append(("best rates", f"{rates.operations / 1e9:.0f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s"))
     return figures, markdown_table(("", "median (range)"), rows)
 
@@ -75,7 +78,7 @@ def training_step(voice: str) -> tuple[dict[str, float], str]:
 def compiled(voice: str) -> tuple[dict[str, float], str]:
     """Measure the project's step with the decoder as it is and through torch.compile, and how long compiling takes."""
     clips = aligned_clips(Kokoro(places.KOKORO), voice, any_voice())
-    as_it_is, changed = _bench(clips), _bench(clips)
+    as_it_is, changed = (_bench(clips, _CPU, _precision(_CPU)) for _ in range(2))
     changed.kokoro.model.decoder = torch.compile(changed.kokoro.model.decoder)
 
     def epoch(bench: StepBench) -> None:
@@ -93,13 +96,13 @@ def compiled(voice: str) -> tuple[dict[str, float], str]:
     return figures, markdown_table(("", "median (range)"), rows)
 
 
-def _bench(clips: Sequence[AlignedClip]) -> StepBench:
+def _bench(clips: Sequence[AlignedClip], device: torch.device, precision: torch.dtype) -> StepBench:
     packs, _ = read_tensors(places.STOCK_VOICES)
-    return StepBench(places.KOKORO, packs, clips, load_settings("train", TrainSettings), _precision())
+    return StepBench(places.KOKORO, packs, clips, load_settings("train", TrainSettings), device, precision)
 
 
-def _precision() -> torch.dtype:
-    return resolve_precision(load_settings("train", TrainSettings).precision, _CPU)
+def _precision(device: torch.device, wanted: Precision | None = None) -> torch.dtype:
+    return resolve_precision(wanted or load_settings("train", TrainSettings).precision, device)
 
 
 def any_voice() -> Tensor:

@@ -1,0 +1,128 @@
+"""How voices are made on a CUDA card: python -m studies.bench_gpu, or with the parts' names.
+
+Needs the demo voice as `make voice` leaves it, and the card to itself. Writes metrics/bench_gpu.json and the tables of
+docs/gpu.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from stages import places
+from stages.encoder import EncoderSettings
+from stages.settings import load_settings
+from stages.speech import rendered_speech
+from studies.bench_gpu_training import agreement, repeated
+from studies.bench_gpu_voices import one_voice, several_voices
+from studies.bench_step import training_step
+from voicepack.constants import SAMPLE_RATE
+from voicepack.encoder_training import train_encoder
+from voicepack.errors import VoicepackError
+from voicepack.files import read_tensors, write_json
+from voicepack.kokoro import Kokoro
+from voicepack.markdown import markdown_table, put_table
+from voicepack.pack import load_pack
+from voicepack.sentence import fixed_sentences
+from voicepack.speed.timing import Spread, interleaved, now
+from voicepack.voices import HELD_OUT
+
+_VOICE, _ROUNDS = "demo", 3
+_PAGE, _FIGURES = Path("docs/gpu.md"), Path("metrics/bench_gpu.json")
+_SHARDS, _STEPS = 2, 100  # of the encoder's speech and training
+
+Part = tuple[dict[str, float], str]  # figures by name, and a table
+
+
+def main() -> None:
+    parts = {
+        "agreement": agreement,
+        "repeated": repeated,
+        "float32": step_in_float32,
+        "bfloat16": step_in_bfloat16,
+        "speaking": speaking,
+        "encoder": encoder,
+        "voice": one_voice,
+        "voices": several_voices,
+    }
+    parser = argparse.ArgumentParser(description="How voices are made on a CUDA card.")
+    parser.add_argument("parts", nargs="*", help=", ".join(parts))
+    wanted = parser.parse_args().parts or list(parts)
+    if unknown := set(wanted) - set(parts):
+        raise VoicepackError(f"no part '{unknown.pop()}'. Known: {', '.join(parts)}.")
+    if not torch.cuda.is_available():
+        raise VoicepackError("PyTorch finds no CUDA card here. See docs/gpu.md.")
+    for name in wanted:
+        print(f"{name} …", flush=True)
+        figures, rows = parts[name](_VOICE)
+        print(f"\n{rows}\n", flush=True)
+        known = json.loads(_FIGURES.read_text()) if _FIGURES.exists() else {}
+        write_json(_FIGURES, known | figures)
+        put_table(_PAGE, name, rows)
+
+
+def step_in_float32(voice: str) -> Part:
+    """Measure a training step as `bench step` does on the processor."""
+    figures, rows = training_step(voice, torch.device("cuda"), "float32")
+    return {f"float32_{name}": value for name, value in figures.items()}, rows
+
+
+def step_in_bfloat16(voice: str) -> Part:
+    """Measure a training step with the decoder in bfloat16."""
+    figures, rows = training_step(voice, torch.device("cuda"), "bfloat16")
+    return {f"bfloat16_{name}": value for name, value in figures.items()}, rows
+
+
+def speaking(voice: str) -> Part:
+    """Measure speech by a pack, over sentences of all lengths, on the card and on the processor."""
+    speakers = {device: Kokoro(places.KOKORO, device) for device in ("cuda", "cpu")}
+    pack, phonemes = load_pack(places.pack(voice)), [each.phonemes for each in fixed_sentences(5)]
+    spoken = sum(len(speakers["cuda"].render(each, pack)) for each in phonemes) / SAMPLE_RATE
+
+    def speak(device: str) -> None:
+        for each in phonemes:
+            speakers[device].render(each, pack)
+
+    seconds = interleaved({device: partial(speak, device) for device in speakers}, _ROUNDS)
+    faster = {device: Spread.of([spoken / each for each in found]) for device, found in seconds.items()}
+    names = {"cuda": "on the card", "cpu": f"on the processor, {torch.get_num_threads()} threads"}
+    rows = [(names[device], f"{each:.0f}") for device, each in faster.items()]
+    figures = {f"{device}_speech_per_s": each.median for device, each in faster.items()}
+    return figures, markdown_table(("one process speaks", "seconds of speech a second"), rows)
+
+
+def encoder(voice: str) -> Part:
+    """Measure the rendering of clips for the encoder, and the steps of its training; no voice has a part in it."""
+    packs, _ = read_tensors(places.STOCK_VOICES)
+    card, speech = torch.device("cuda"), rendered_speech(packs)
+    held_out = speech.stock(HELD_OUT)
+    start = now(card)
+    clips = speech.drawn(range(_SHARDS))
+    rendering = (now(card) - start) / len(clips.audio)
+    settings = load_settings("encoder", EncoderSettings).training
+    steps = dict[int, float]()
+
+    def note(step: int, _: Mapping[str, float]) -> None:
+        steps.setdefault(step, now(card))
+
+    with tempfile.TemporaryDirectory() as scratch:
+        train_encoder(clips, held_out, replace(settings, steps=_STEPS), Path(scratch) / "resume.pt", note)
+    first, last = min(steps), max(steps)
+    step = (steps[last] - steps[first]) / (last - first)
+    rows = [("a clip of 3 s rendered, s", f"{rendering:.3f}"), ("a step of training, s", f"{step:.3f}")]
+    return {"render_clip_s": rendering, "encoder_step_s": step}, markdown_table(("", "seconds"), rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except VoicepackError as error:
+        sys.exit(f"bench: {error}")

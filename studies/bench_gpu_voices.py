@@ -1,0 +1,97 @@
+"""Whole voices on a CUDA card, one after another and several at once: two parts of studies/bench_gpu.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stages import places
+from voicepack.errors import VoicepackError
+from voicepack.markdown import markdown_table
+from voicepack.speed.card import watched_card
+
+_MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")
+_CORES_EACH = 2
+_OWN = {"checkpoints", "projection", "voices", "cards"}  # folders of models/ that stages of a voice write
+_MEASURES = ("likeness_normalised", "likeness", "f0_mean_ratio", "mel_loss", "mcd_db", "wer", "dnsmos", "distillmos")
+
+Part = tuple[dict[str, float], str]
+
+
+def one_voice(voice: str) -> Part:
+    """Make a voice with all cores; its seconds by stage, and its measures beside those that are there."""
+    with tempfile.TemporaryDirectory() as scratch, watched_card() as card:
+        folder = Path(scratch)
+        seconds = make(voice, folder, sorted(os.sched_getaffinity(0)))
+        found = json.loads((folder / places.measures(voice)).read_text())
+    known = json.loads(places.measures(voice).read_text())
+    rows = [(stage, f"{each:.1f}") for stage, each in seconds.items()]
+    rows.append(("all", f"{sum(seconds.values()):.1f}"))
+    compared = [(name, f"{found[name]:.3f}", f"{known[name]:.3f}") for name in _MEASURES if name in known]
+    figures = {f"{stage}_s": each for stage, each in seconds.items()} | {"voice_s": sum(seconds.values())}
+    table = markdown_table((f"stage, {len(os.sched_getaffinity(0))} cores", "seconds"), rows)
+    return figures | {"voice_card_busy": card.busy}, f"{table}\n\n" + markdown_table(
+        ("measure", "made here", f"as {places.measures(voice)} has it"), compared
+    )
+
+
+def several_voices(voice: str) -> Part:
+    """Make as many voices at once as there are pairs of cores, each on two of them."""
+    cores = sorted(os.sched_getaffinity(0))
+    shares = [cores[first : first + _CORES_EACH] for first in range(0, len(cores) - 1, _CORES_EACH)]
+    with tempfile.TemporaryDirectory() as scratch, watched_card() as card, ThreadPoolExecutor(len(shares)) as pool:
+        start = time.monotonic()
+        folders = [Path(scratch, str(number)) for number in range(len(shares))]
+        each = list(pool.map(lambda of: make(voice, *of), zip(folders, shares, strict=True)))
+        seconds = time.monotonic() - start
+    slowest = {stage: max(found[stage] for found in each) for stage in _MADE}
+    rows = [(f"{stage}, the slowest", f"{found:.0f} s") for stage, found in slowest.items()]
+    rows += [
+        ("voices at once, each on two cores", f"{len(shares)}"),
+        ("voices a minute", f"{60 * len(shares) / seconds:.1f}"),
+        ("card busy", f"{card.busy:.0%}"),
+        ("memory of the card", f"{card.gigabytes:.1f} GB"),
+    ]
+    figures = {
+        "voices_at_once": float(len(shares)),
+        "voices_a_minute": 60 * len(shares) / seconds,
+        "voices_card_busy": card.busy,
+        "voices_card_gb": card.gigabytes,
+    }
+    return figures, markdown_table(("", ""), rows)
+
+
+def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
+    """Run the stages of a voice in a folder of their own, on some cores; return the seconds of each, start included.
+
+    Raises VoicepackError if one fails.
+    """
+    root = Path.cwd()
+    (folder / "models").mkdir(parents=True)
+    shutil.copy("params.yaml", folder)
+    for shared in places.MODELS.iterdir():
+        if shared.name not in _OWN:
+            (folder / shared).symlink_to(shared.resolve())
+    for shared in (places.DEMO, places.code("train").parent):
+        (folder / shared).parent.mkdir(exist_ok=True)
+        (folder / shared).symlink_to(shared.resolve())
+    seconds = {}
+    for stage in _MADE:
+        start = time.monotonic()
+        finished = subprocess.run(
+            [sys.executable, "-m", f"stages.{stage}", voice], cwd=folder, capture_output=True, text=True, check=False,
+            env=os.environ | {"PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"},
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )  # fmt: skip
+        if finished.returncode:
+            raise VoicepackError(f"{stage}: {(finished.stderr.strip().splitlines() or ['no message'])[-1]}")
+        seconds[stage] = time.monotonic() - start
+    return seconds
