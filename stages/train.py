@@ -23,7 +23,7 @@ from voicepack.projection import Projection, load_projection
 from voicepack.quantised import MODEL_FILE
 from voicepack.rows import base_vector
 from voicepack.training import VoiceTraining, choose_start, train_voice
-from voicepack.voice_losses import VoiceLosses
+from voicepack.voice_losses import VoiceLosses, speaker_heard_in
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,16 @@ def read_material(voice: str, settings: TrainSettings) -> Material:
     clips = choose_clips(read_clips(places.clips(voice), "train"), settings.max_seconds, settings.seed)
 
     candidates = [projection(styles["mean"][None])[0].detach()]
-    candidates += [base_vector(packs[name]) for name in nearest_stock(styles["mean"])[: settings.start_candidates]]
+    candidates += [base_vector(packs[name]) for name in stock_by_style(styles["mean"])[: settings.start_candidates]]
     candidates.append(styles["voice"])
     voices = torch.stack(candidates).to(kokoro.device)
     aligned = align(kokoro, clips, voices[1:2])
-    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-    losses = VoiceLosses(kokoro, packs, recordings)
+    losses = VoiceLosses(kokoro, packs, speaker_heard_in(clips, settings.losses))
     start = choose_start(losses, aligned, voices, settings.losses)
     return Material(losses, aligned, styles["mean"], projection, start)
 
 
-def nearest_stock(style: Tensor) -> list[str]:
+def stock_by_style(style: Tensor) -> list[str]:
     """Return the stock voices in the order in which their renderings' styles are near to `style` `[256]`."""
     pairs, about = read_tensors(places.PAIRS)
     every = (pairs["stock_styles"] - style).div(pairs["stock_styles"].std(0)).norm(dim=1)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from stages import places
 from stages.hearing import read_judge
-from stages.settings import load_settings
 from stages.train import TrainSettings, read_material
+from studies.on_processor import training_on_processor
 from voicepack.alignment import align
 from voicepack.clips import read_clips
 from voicepack.floor_and_ceiling import reference_embedding
@@ -25,7 +25,7 @@ from voicepack.speaker_encoder import load_speaker_encoder
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.unseen import Unseen
 from voicepack.training import train_voice
-from voicepack.voice_losses import VoiceLosses
+from voicepack.voice_losses import VoiceLosses, speaker_heard_in
 
 _PLAIN, _PROJECT = "plain loop", "project"
 # The plain loop's: Adam as it comes, and what training took here before steps were made fewer and better.
@@ -49,11 +49,10 @@ class Run:
 
 def training(voice: str) -> tuple[dict[str, float], str]:
     """Train by the plain loop and by the project's steps, all and fewer; judge by held-out clips."""
-    settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
+    settings = training_on_processor()
     material = read_material(voice, settings)
     losses, clips, style = material.losses, material.clips, material.style
-    recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
-    plain = PlainLosses(losses, PlainLoop(places.KOKORO, recordings))
+    plain = PlainLosses(losses, PlainLoop(places.KOKORO, speaker_heard_in(clips, settings.losses)))
     judge = load_speaker_encoder(read_judge()[0])
     reference = reference_embedding(judge, read_clips(places.clips(voice), "train"))
     unseen = align(losses.kokoro, read_clips(places.clips(voice), "held_out"), material.start[None])

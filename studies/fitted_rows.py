@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,10 +20,10 @@ import torch
 from torch import Tensor
 
 from stages import places
-from stages.settings import load_settings
-from stages.train import TrainSettings, read_material
+from stages.train import read_material
 from studies.ablation import likeness_by_length
 from studies.judging import judge
+from studies.on_processor import training_on_processor
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import read_clips
 from voicepack.errors import VoicepackError
@@ -56,7 +55,7 @@ def main(voices: Sequence[str]) -> None:
 
 def compare(voice: str) -> list[Row]:
     """Measure the three kinds of rows for a voice that is made, a line for each."""
-    settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
+    settings = training_on_processor()
     vector = read_tensors(places.projection(voice))[0]["voice"]
     packs, _ = read_tensors(places.STOCK_VOICES)
     material = read_material(voice, settings)

@@ -22,7 +22,7 @@ from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.rows import base_vector
 from voicepack.sentence import fixed_sentences
-from voicepack.voice_losses import VoiceLosses, weighted
+from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
 _STEPS = 3
 _SPEED = 0.77  # then it lasts 30 s, which is as long as a clip may be
@@ -44,7 +44,7 @@ def main() -> None:
             "longest", "", phonemes, file, samples=len(audio), bandwidth=SAMPLE_RATE / 2, signal_to_noise=60.0
         )
         (clip,) = align(kokoro, [spoken], voice)
-    recordings = [clip.audio] if settings.losses.speaker else None
+    recordings = speaker_heard_in([clip], settings.losses)
     losses = VoiceLosses(kokoro, packs, recordings)
     voice.requires_grad_()
     generator = torch.Generator().manual_seed(0)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from stages import places
-from stages.settings import load_settings
-from stages.train import TrainSettings, read_material
+from stages.train import read_material
 from stages.voice import load_voice
+from studies.on_processor import training_on_processor
 from voicepack.alignment import AlignedClip
 from voicepack.constants import DECODER, PREDICTOR
 from voicepack.errors import VoicepackError
@@ -51,7 +51,7 @@ def table(voice: str) -> str:
     truth = Path(load_voice(voice).data, places.TRUTH)
     if not truth.exists():
         raise VoicepackError(f"{truth}: no such file. Only a synthetic speaker's true vector is known.")
-    settings = replace(load_settings("train", TrainSettings), device="cpu")  # where all that it is compared with is
+    settings = training_on_processor()
     material = read_material(voice, settings)
     true, found = read_tensors(truth)[0]["voice"], read_tensors(places.projection(voice))[0]["voice"]
     acoustic, prosodic = true.clone(), true.clone()

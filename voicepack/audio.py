@@ -29,7 +29,7 @@ def read_audio(path: Path) -> Tensor:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # [samples, channels]
     except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
-        raise VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.") from None
+        raise not_audio(path) from None
     audio = torch.from_numpy(samples).mean(1)
     if rate == SAMPLE_RATE or not len(audio):
         return audio
@@ -45,6 +45,11 @@ def read_audio(path: Path) -> Tensor:
         beta=14.769656459379492,
     )
     return resampled
+
+
+def not_audio(path: Path) -> VoicepackError:
+    """Return the error for a file that libsndfile cannot read."""
+    return VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.")
 
 
 def write_audio(path: Path, audio: Tensor) -> None:

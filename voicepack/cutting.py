@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from voicepack.audio import not_audio
 from voicepack.errors import VoicepackError
 
 FRAMES_PER_SECOND = 40
@@ -50,7 +51,7 @@ def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
                 levels.append(10 * np.log10(np.square(frames).mean(1) + 1e-12))
             return np.concatenate(levels), frame / file.samplerate
     except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
-        raise VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.") from None
+        raise not_audio(path) from None
 
 
 def cut(levels: NDArray[np.float32]) -> list[Span]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from voicepack.alignment import AlignedClip
+from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
 from voicepack.kokoro import Kokoro, Prosody, row_of
 from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
@@ -43,6 +44,11 @@ def weighted(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
     """Add up losses by their weights."""
     by_name = asdict(weights)
     return torch.stack([by_name[name] * value for name, value in losses.items()]).sum()
+
+
+def speaker_heard_in(clips: Iterable[Clip | AlignedClip], weights: LossWeights) -> list[Tensor] | None:
+    """Return the recordings `[samples]` that the speaker loss learns its speaker from, none if it does not count."""
+    return [clip.audio for clip in clips] if weights.speaker else None
 
 
 class VoiceLosses:

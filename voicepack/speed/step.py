@@ -18,7 +18,7 @@ from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop
 from voicepack.speed.timing import interleaved, now
 from voicepack.training import VoiceTraining
-from voicepack.voice_losses import VoiceLosses, weighted
+from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
 PARTS = ("encode", "predict", "decode", "loss", "backward")
 
@@ -78,7 +78,7 @@ class StepBench:
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
-        recordings = [clip.audio for clip in clips] if settings.losses.speaker else None
+        recordings = speaker_heard_in(clips, settings.losses)
         self.kokoro, self.plain_loop = ClockedKokoro(weights, device, precision), PlainLoop(weights, recordings, device)
         self.losses = VoiceLosses(self.kokoro, packs, recordings)
         self.clips, self.settings, self.taken = clips, settings, 0
