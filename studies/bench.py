@@ -33,7 +33,7 @@ from voicepack.speed.timing import Spread, interleaved
 _DEMO = "demo"
 _ROUNDS = 3
 _ENROLL_SECONDS = 30.0
-_MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
+MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
 _PAGE = Path("docs/performance.md")
 
 
@@ -86,8 +86,8 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 
 def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
-    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in _MADE}
-    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in _MADE}
+    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in MADE}
+    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in MADE}
     on_longest = measure([sys.executable, "-m", "studies.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}

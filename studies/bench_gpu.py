@@ -39,8 +39,6 @@ _VOICE, _ROUNDS = "demo", 3
 _PAGE, _FIGURES = Path("docs/gpu.md"), Path("metrics/bench_gpu.json")
 _SHARDS, _STEPS = 2, 100  # of the encoder's speech and training
 
-Part = tuple[dict[str, float], str]  # figures by name, and a table
-
 
 def main() -> None:
     parts = {
@@ -69,19 +67,19 @@ def main() -> None:
         put_table(_PAGE, name, rows)
 
 
-def step_in_float32(voice: str) -> Part:
+def step_in_float32(voice: str) -> tuple[dict[str, float], str]:
     """Measure a training step as `bench step` does on the processor."""
     figures, rows = training_step(voice, torch.device("cuda"), "float32")
     return {f"float32_{name}": value for name, value in figures.items()}, rows
 
 
-def step_in_bfloat16(voice: str) -> Part:
+def step_in_bfloat16(voice: str) -> tuple[dict[str, float], str]:
     """Measure a training step with the decoder in bfloat16."""
     figures, rows = training_step(voice, torch.device("cuda"), "bfloat16")
     return {f"bfloat16_{name}": value for name, value in figures.items()}, rows
 
 
-def speaking(voice: str) -> Part:
+def speaking(voice: str) -> tuple[dict[str, float], str]:
     """Measure speech by a pack, over sentences of all lengths, on the card and on the processor."""
     speakers = {device: Kokoro(places.KOKORO, device) for device in ("cuda", "cpu")}
     pack, phonemes = load_pack(places.pack(voice)), [each.phonemes for each in fixed_sentences(5)]
@@ -99,7 +97,7 @@ def speaking(voice: str) -> Part:
     return figures, markdown_table(("one process speaks", "seconds of speech a second"), rows)
 
 
-def encoder(voice: str) -> Part:
+def encoder(voice: str) -> tuple[dict[str, float], str]:
     """Measure the rendering of clips for the encoder, and the steps of its training; no voice has a part in it."""
     packs, _ = read_tensors(places.STOCK_VOICES)
     card, speech = torch.device("cuda"), rendered_speech(packs)

@@ -33,10 +33,8 @@ _STEPS = 4  # whose gradients are compared; both kinds
 _SENTENCES = 4
 _TRAINED = 6  # steps of a training that is done twice
 
-Part = tuple[dict[str, float], str]
 
-
-def agreement(voice: str) -> Part:
+def agreement(voice: str) -> tuple[dict[str, float], str]:
     """Compare renders and gradients of the card with the processor's in float32."""
     settings, speaker = load_settings("train", TrainSettings), any_voice()
     processor = Kokoro(places.KOKORO)
@@ -63,7 +61,7 @@ def agreement(voice: str) -> Part:
     return {}, markdown_table(header, rows)
 
 
-def repeated(voice: str) -> Part:
+def repeated(voice: str) -> tuple[dict[str, float], str]:
     """Train twice on the card, as it comes and with PyTorch's deterministic kernels alone."""
     settings = replace(load_settings("train", TrainSettings), device="cuda", steps=_TRAINED)
     material = read_material(voice, settings)

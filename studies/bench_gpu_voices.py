@@ -14,19 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stages import places
+from studies.bench import MADE
 from voicepack.errors import VoicepackError
 from voicepack.markdown import markdown_table
 from voicepack.speed.card import watched_card
 
-_MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")
 _CORES_EACH = 2
 _OWN = {"checkpoints", "projection", "voices", "cards"}  # folders of models/ that stages of a voice write
 _MEASURES = ("likeness_normalised", "likeness", "f0_mean_ratio", "mel_loss", "mcd_db", "wer", "dnsmos", "distillmos")
 
-Part = tuple[dict[str, float], str]
 
-
-def one_voice(voice: str) -> Part:
+def one_voice(voice: str) -> tuple[dict[str, float], str]:
     """Make a voice with all cores; its seconds by stage, and its measures beside those that are there."""
     with tempfile.TemporaryDirectory() as scratch, watched_card() as card:
         folder = Path(scratch)
@@ -43,7 +41,7 @@ def one_voice(voice: str) -> Part:
     )
 
 
-def several_voices(voice: str) -> Part:
+def several_voices(voice: str) -> tuple[dict[str, float], str]:
     """Make as many voices at once as there are pairs of cores, each on two of them."""
     cores = sorted(os.sched_getaffinity(0))
     shares = [cores[first : first + _CORES_EACH] for first in range(0, len(cores) - 1, _CORES_EACH)]
@@ -52,7 +50,7 @@ def several_voices(voice: str) -> Part:
         folders = [Path(scratch, str(number)) for number in range(len(shares))]
         each = list(pool.map(lambda of: make(voice, *of), zip(folders, shares, strict=True)))
         seconds = time.monotonic() - start
-    slowest = {stage: max(found[stage] for found in each) for stage in _MADE}
+    slowest = {stage: max(found[stage] for found in each) for stage in MADE}
     rows = [(f"{stage}, the slowest", f"{found:.0f} s") for stage, found in slowest.items()]
     rows += [
         ("voices at once, each on two cores", f"{len(shares)}"),
@@ -84,7 +82,7 @@ def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
         (folder / shared).parent.mkdir(exist_ok=True)
         (folder / shared).symlink_to(shared.resolve())
     seconds = {}
-    for stage in _MADE:
+    for stage in MADE:
         start = time.monotonic()
         finished = subprocess.run(
             [sys.executable, "-m", f"stages.{stage}", voice], cwd=folder, capture_output=True, text=True, check=False,
