@@ -205,7 +205,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[Non
         return
     drawn = contextlib.nullcontext() if torch.device(device).type == "cpu" else DrawnOnProcessor()
     with torch.random.fork_rng(devices=[]), drawn:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # not those of cards, which nothing draws from
         yield
 
 
