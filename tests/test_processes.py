@@ -7,9 +7,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 from imports import ROOT
 
-from voicepack import processes
+from voicepack import device, processes
+from voicepack.device import speakers_at_once
 from voicepack.processes import core_share
 
 
@@ -34,6 +36,17 @@ def test_a_process_on_its_own_is_the_main_one_and_has_every_core(monkeypatch: py
     assert state.is_main_process
     assert state.num_processes == 1
     assert core_share() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(("free", "expected"), [(100 * 10**9, 16), (5 * 10**9, 2), (10**8, 1)])
+def test_a_card_has_as_many_speakers_as_cores_if_it_has_room(
+    free: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "core_share", lambda: 16)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 200 * 10**9))
+    assert speakers_at_once(torch.device("cuda")) == expected
+    assert speakers_at_once(torch.device("cpu")) == 16
+    assert speakers_at_once(torch.device("mps")) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch's threads are libgomp's on Linux alone")

@@ -83,6 +83,10 @@ def no_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a card with room for one: this process renders by itself, so the test sees what it does."""
+    as_on_a_small_card(monkeypatch)
+
+
+def as_on_a_small_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendered_speech, "processes", Process)
     monkeypatch.setattr(rendered_speech, "speakers_at_once", lambda _: 1)
 
@@ -231,7 +235,7 @@ def test_a_clip_is_the_same_to_the_bit_whoever_renders_it(
     assert sorted(map(int, clips)) == list(range(96))
     assert len(set(workers)) <= 2
     assert str(os.getpid()) not in workers
-    monkeypatch.setattr(rendered_speech, "processes", Process)
+    as_on_a_small_card(monkeypatch)
     check_equal(speech(tmp_path / "alone", packs, []).drawn(range(3)), by_workers)
 
 
