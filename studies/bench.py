@@ -9,7 +9,6 @@ tables of docs/performance.md. With `--voice NAME` it measures another voice and
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -18,13 +17,13 @@ from stages import places
 from studies.bench_precision import precision
 from studies.bench_step import compiled, training_step
 from studies.bench_training import training
+from studies.parts import Part, measured, write_down
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.enrollment import Enroller
 from voicepack.errors import VoicepackError
-from voicepack.files import write_json
 from voicepack.kokoro import Kokoro
-from voicepack.markdown import markdown_table, put_table
+from voicepack.markdown import markdown_table
 from voicepack.pack import load_pack
 from voicepack.sentence import fixed_sentences
 from voicepack.speed.process import measure
@@ -38,7 +37,7 @@ _PAGE = Path("docs/performance.md")
 
 
 def main() -> None:
-    benches = {
+    benches: dict[str, Part] = {
         "speaking": speaking,
         "step": training_step,
         "compiled": compiled,
@@ -50,16 +49,10 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=", ".join(benches))
     parser.add_argument("--voice", default=_DEMO, help="of params.yaml, already made")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(benches):
-        raise VoicepackError(f"no part '{unknown.pop()}'. Known: {', '.join(benches)}.")
-    for name in arguments.parts or benches:
-        print(f"{name} …", flush=True)
-        figures, rows = benches[name](arguments.voice)
-        print(f"\n{rows}\n", flush=True)
+    for name, figures, table in measured(benches, arguments.parts, arguments.voice):
         if arguments.voice == _DEMO:
-            known = json.loads(places.BENCH.read_text()) if places.BENCH.exists() else {}
-            write_json(places.BENCH, known | figures | {"cores": float(len(os.sched_getaffinity(0)))})
-            put_table(_PAGE, name, rows)
+            cores = {"cores": float(len(os.sched_getaffinity(0)))}
+            write_down(name, figures | cores, table, places.BENCH, _PAGE)
 
 
 def speaking(voice: str) -> tuple[dict[str, float], str]:

@@ -7,7 +7,6 @@ docs/gpu.md.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -24,12 +23,13 @@ from stages.speech import rendered_speech
 from studies.bench_gpu_training import agreement, repeated
 from studies.bench_gpu_voices import one_voice, several_voices
 from studies.bench_step import training_step
+from studies.parts import Part, measured, write_down
 from voicepack.constants import SAMPLE_RATE
 from voicepack.encoder_training import train_encoder
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, write_json
+from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro
-from voicepack.markdown import markdown_table, put_table
+from voicepack.markdown import markdown_table
 from voicepack.pack import load_pack
 from voicepack.sentence import fixed_sentences
 from voicepack.speed.timing import Spread, interleaved, now
@@ -41,7 +41,7 @@ _SHARDS, _STEPS = 2, 100  # of the encoder's speech and training
 
 
 def main() -> None:
-    parts = {
+    parts: dict[str, Part] = {
         "agreement": agreement,
         "repeated": repeated,
         "float32": step_in_float32,
@@ -53,18 +53,11 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(description="How voices are made on a CUDA card.")
     parser.add_argument("parts", nargs="*", help=", ".join(parts))
-    wanted = parser.parse_args().parts or list(parts)
-    if unknown := set(wanted) - set(parts):
-        raise VoicepackError(f"no part '{unknown.pop()}'. Known: {', '.join(parts)}.")
+    wanted = parser.parse_args().parts
     if not torch.cuda.is_available():
         raise VoicepackError("PyTorch finds no CUDA card here. See docs/gpu.md.")
-    for name in wanted:
-        print(f"{name} …", flush=True)
-        figures, rows = parts[name](_VOICE)
-        print(f"\n{rows}\n", flush=True)
-        known = json.loads(_FIGURES.read_text()) if _FIGURES.exists() else {}
-        write_json(_FIGURES, known | figures)
-        put_table(_PAGE, name, rows)
+    for name, figures, table in measured(parts, wanted, _VOICE):
+        write_down(name, figures, table, _FIGURES, _PAGE)
 
 
 def step_in_float32(voice: str) -> tuple[dict[str, float], str]:

@@ -1,5 +1,6 @@
 """Measuring time, memory and what a computation needs."""
 
+import json
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from studies import bench_precision
 from studies.bench_training import Run, speedups
+from studies.parts import Part, measured, write_down
 from voicepack.alignment import AlignedClip
 from voicepack.constants import HALVES
 from voicepack.errors import VoicepackError
@@ -55,6 +57,20 @@ def test_without_nvidia_smi_a_card_is_not_watched(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(VoicepackError, match="nvidia-smi is not there"), watched_card():
         pass
+
+
+def test_a_part_of_a_bench_is_written_down_beside_the_others(tmp_path: Path) -> None:
+    page, file = tmp_path / "page.md", tmp_path / "bench.json"
+    page.write_text("Before\n<!-- b -->\nold\n<!-- end of b -->\nAfter\n")
+    file.write_text('{"old_s": 1.0, "b_s": 2.0}')
+    parts: dict[str, Part] = {"a": lambda voice: ({}, "A"), "b": lambda voice: ({"b_s": 3.0}, f"| of {voice} |")}
+    for name, figures, table in measured(parts, ["b"], "demo"):
+        write_down(name, figures, table, file, page)
+    assert page.read_text() == "Before\n<!-- b -->\n| of demo |\n<!-- end of b -->\nAfter\n"
+    assert json.loads(file.read_text()) == {"old_s": 1.0, "b_s": 3.0}
+    assert [name for name, *_ in measured(parts, [], "demo")] == ["a", "b"]
+    with pytest.raises(VoicepackError, match="no part 'c'. Known: a, b"):
+        next(measured(parts, ["a", "c"], "demo"))
 
 
 def test_ratios_are_round_by_round() -> None:
