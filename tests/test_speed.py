@@ -69,7 +69,7 @@ def test_a_part_of_a_bench_is_written_down_beside_the_others(tmp_path: Path) -> 
     assert page.read_text() == "Before\n<!-- b -->\n| of demo |\n<!-- end of b -->\nAfter\n"
     assert json.loads(file.read_text()) == {"old_s": 1.0, "b_s": 3.0}
     assert [name for name, *_ in measured(parts, [], "demo")] == ["a", "b"]
-    with pytest.raises(VoicepackError, match="no part 'c'. Known: a, b"):
+    with pytest.raises(VoicepackError, match=r"no part .c.\. Known: a, b"):
         next(measured(parts, ["a", "c"], "demo"))
 
 
