@@ -4,15 +4,17 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from imports import ROOT
 
-from voicepack import device, processes
+from voicepack import device, processes, speaking
 from voicepack.device import speakers_at_once
 from voicepack.processes import core_share
+from voicepack.speaking import Hearing
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 8, 97])
@@ -47,6 +49,17 @@ def test_a_card_has_as_many_speakers_as_cores_if_it_has_room(
     assert speakers_at_once(torch.device("cuda")) == expected
     assert speakers_at_once(torch.device("cpu")) == 16
     assert speakers_at_once(torch.device("mps")) == 1
+
+
+@pytest.mark.parametrize(("room", "expected"), [(8, ("cuda", 8)), (4, ("cuda", 4)), (3, ("cpu", 8))])
+def test_a_small_card_does_not_keep_cores_from_listening(
+    room: int, expected: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "core_share", lambda: 8)
+    monkeypatch.setattr(speaking, "speaking_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(speaking, "speakers_at_once", lambda device: room if device.type == "cuda" else 8)
+    monkeypatch.setattr(speaking, "Workers", lambda load, count: (load.args[1].type, count))
+    assert speaking.listeners(Hearing(Path(), "", torch.zeros(1), torch.zeros(1, 1))) == expected
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch's threads are libgomp's on Linux alone")

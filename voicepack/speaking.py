@@ -21,6 +21,7 @@ from voicepack.kokoro import Kokoro, row_of
 from voicepack.likeness import embed_render
 from voicepack.losses import MelLoss
 from voicepack.pitch import f0_curve
+from voicepack.processes import core_share
 from voicepack.quality import QualityNetworks, faults
 from voicepack.renders import REAL, Measured, Render
 from voicepack.sentence import Recording, Sentence
@@ -54,8 +55,10 @@ class Utterance:
 
 
 def listeners(hearing: Hearing) -> Workers[Listener]:
-    """Return workers that speak and listen; a context. All of them speak on a CUDA card if there is one."""
+    """Return workers that speak and listen; a context. They speak on a CUDA card if it has room for enough of them."""
     device = speaking_device()
+    if 2 * speakers_at_once(device) < core_share():  # half of their work is listening, which takes cores
+        device = torch.device("cpu")
     return Workers(functools.partial(Listener, hearing, device), speakers_at_once(device))
 
 
