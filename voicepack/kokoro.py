@@ -60,7 +60,7 @@ class Kokoro:
         self.model: Any = load_model(folder).to(device)
         self.device = torch.device(device)
         if self.device.type == "cuda":
-            torch.backends.cudnn.allow_tf32 = False  # no faster here, and as far from float32 as bfloat16: docs/gpu.md
+            torch.backends.cudnn.allow_tf32 = False  # as coarse as bfloat16, where operations take no time: docs/gpu.md
         self.precision = precision
         generator = self.model.get_submodule("decoder.generator")
         generator.conv_post = InFloat32(generator.get_submodule("conv_post"))
