@@ -24,6 +24,7 @@ SUMMARY = METRICS / "summary.json"  # of all voices
 SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
+BENCH_GPU = Path("metrics/bench_gpu.json")  # by studies.bench_gpu, not a stage either
 BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
 ABLATION = METRICS / "ablation.tsv"  # by studies.ablation and studies.fitted_rows, which are not stages
 ROWS = METRICS / "rows.tsv"

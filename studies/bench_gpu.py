@@ -25,6 +25,7 @@ from studies.bench_gpu_voices import one_voice, several_voices
 from studies.bench_step import training_step
 from studies.parts import Part, measured, write_down
 from voicepack.constants import SAMPLE_RATE
+from voicepack.device import Precision
 from voicepack.encoder_training import train_encoder
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
@@ -36,7 +37,7 @@ from voicepack.speed.timing import Spread, interleaved, now
 from voicepack.voices import HELD_OUT
 
 _VOICE, _ROUNDS = "demo", 3
-_PAGE, _FIGURES = Path("docs/gpu.md"), Path("metrics/bench_gpu.json")
+_PAGE = Path("docs/gpu.md")
 _SHARDS, _STEPS = 2, 100  # of the encoder's speech and training
 
 
@@ -44,8 +45,8 @@ def main() -> None:
     parts: dict[str, Part] = {
         "agreement": agreement,
         "repeated": repeated,
-        "float32": step_in_float32,
-        "bfloat16": step_in_bfloat16,
+        "float32": partial(step_in, "float32"),
+        "bfloat16": partial(step_in, "bfloat16"),
         "speaking": speaking,
         "encoder": encoder,
         "voice": one_voice,
@@ -57,19 +58,13 @@ def main() -> None:
     if not torch.cuda.is_available():
         raise VoicepackError("PyTorch finds no CUDA card here. See docs/gpu.md.")
     for name, figures, table in measured(parts, wanted, _VOICE):
-        write_down(name, figures, table, _FIGURES, _PAGE)
+        write_down(name, figures, table, places.BENCH_GPU, _PAGE)
 
 
-def step_in_float32(voice: str) -> tuple[dict[str, float], str]:
-    """Measure a training step as `bench step` does on the processor."""
-    figures, rows = training_step(voice, torch.device("cuda"), "float32")
-    return {f"float32_{name}": value for name, value in figures.items()}, rows
-
-
-def step_in_bfloat16(voice: str) -> tuple[dict[str, float], str]:
-    """Measure a training step with the decoder in bfloat16."""
-    figures, rows = training_step(voice, torch.device("cuda"), "bfloat16")
-    return {f"bfloat16_{name}": value for name, value in figures.items()}, rows
+def step_in(precision: Precision, voice: str) -> tuple[dict[str, float], str]:
+    """Measure a training step as `bench step` does on the processor, with the decoder in a precision."""
+    figures, rows = training_step(voice, torch.device("cuda"), precision)
+    return {f"{precision}_{name}": value for name, value in figures.items()}, rows
 
 
 def speaking(voice: str) -> tuple[dict[str, float], str]:

@@ -26,7 +26,7 @@ from voicepack.markdown import markdown_table
 from voicepack.sentence import fixed_sentences
 from voicepack.speed.timing import now
 from voicepack.training import step_losses, train_voice
-from voicepack.voice_losses import VoiceLosses, weighted
+from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
 _CARD = torch.device("cuda")
 _STEPS = 4  # whose gradients are compared; both kinds
@@ -55,8 +55,10 @@ def agreement(voice: str) -> tuple[dict[str, float], str]:
         pairs = list(zip(renders, expected[0], strict=True))
         equal = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
         noise = fmean(signal_to_noise(*pair) for pair in equal) if equal else float("nan")
-        alike = [cosine(found, wanted) for found, wanted in zip(gradients, expected[1], strict=False)]
-        rows.append((name, f"{len(equal)} of {len(pairs)}", f"{noise:.0f}", f"{fmean(alike):.3f}" if alike else ""))
+        alike = ""
+        if gradients:
+            alike = f"{fmean(cosine(*pair) for pair in zip(gradients, expected[1], strict=True)):.3f}"
+        rows.append((name, f"{len(equal)} of {len(pairs)}", f"{noise:.0f}", alike))
     header = ("against float32 on the processor", "equally long", "signal to difference, dB", "cosine of the gradients")
     return {}, markdown_table(header, rows)
 
@@ -114,7 +116,7 @@ def _renders(kokoro: Kokoro, speaker: Tensor, seed: int) -> list[Tensor]:
 
 def _gradients(kokoro: Kokoro, clips: Sequence[AlignedClip], speaker: Tensor, settings: TrainSettings) -> list[Tensor]:
     """Return the gradient `[256]` of all losses in the voice vector, in some steps of training."""
-    recordings = [clip.audio for clip in clips]
+    recordings = speaker_heard_in(clips, settings.losses)
     losses = VoiceLosses(kokoro, read_tensors(places.STOCK_VOICES)[0], recordings)
     found = []
     for step in range(_STEPS):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from stages import places
 from studies.bench import MADE
-from voicepack.errors import VoicepackError
 from voicepack.markdown import markdown_table
 from voicepack.speed.card import watched_card
+from voicepack.speed.process import measure
 
 _CORES_EACH = 2
 _OWN = {"checkpoints", "projection", "voices", "cards"}  # folders of models/ that stages of a voice write
@@ -81,15 +80,10 @@ def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
     for shared in (places.DEMO, places.code("train").parent):
         (folder / shared).parent.mkdir(exist_ok=True)
         (folder / shared).symlink_to(shared.resolve())
-    seconds = {}
-    for stage in MADE:
-        start = time.monotonic()
-        finished = subprocess.run(
-            [sys.executable, "-m", f"stages.{stage}", voice], cwd=folder, capture_output=True, text=True, check=False,
-            env=os.environ | {"PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"},
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        )  # fmt: skip
-        if finished.returncode:
-            raise VoicepackError(f"{stage}: {(finished.stderr.strip().splitlines() or ['no message'])[-1]}")
-        seconds[stage] = time.monotonic() - start
-    return seconds
+    environment = os.environ | {"PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"}
+
+    def seconds(stage: str) -> float:
+        command = [sys.executable, "-m", f"stages.{stage}", voice]
+        return measure(command, cwd=folder, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores)).seconds
+
+    return {stage: seconds(stage) for stage in MADE}

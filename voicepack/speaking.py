@@ -57,9 +57,10 @@ class Utterance:
 def listeners(hearing: Hearing) -> Workers[Listener]:
     """Return workers that speak and listen; a context. They speak on a CUDA card if it has room for enough of them."""
     device = speaking_device()
-    if 2 * speakers_at_once(device) < core_share():  # half of their work is listening, which takes cores
-        device = torch.device("cpu")
-    return Workers(functools.partial(Listener, hearing, device), speakers_at_once(device))
+    count = speakers_at_once(device)
+    if 2 * count < core_share():  # half of their work is listening, which takes cores
+        device, count = torch.device("cpu"), core_share()
+    return Workers(functools.partial(Listener, hearing, device), count)
 
 
 def speak(

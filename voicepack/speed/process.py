@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -28,10 +29,13 @@ class Usage:
     output: str  # what it printed
 
 
-def measure(command: Sequence[str]) -> Usage:
-    """Run a command to its end, with all its processes watched. Raises VoicepackError if it fails."""
+def measure(command: Sequence[str], **options: Any) -> Usage:
+    """Run a command to its end, with all its processes watched; `options` are those of Popen.
+
+    Raises VoicepackError if it fails.
+    """
     start, before = time.monotonic(), _children_seconds()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
         watch = _Watch(process.pid)
         watch.start()
         output, errors = process.communicate()

@@ -36,13 +36,13 @@ class Unseen:
     ) -> Unseen:
         """Speak the texts of `clips` with `voice` `[256]`; `reference` `[D]` is the speaker's embedding."""
         pack = losses.rows.expand(voice)
-        renders = [losses.kokoro.render(clip.text.phonemes, pack).to(clip.audio.device) for clip in clips]
+        renders = [losses.kokoro.render(clip.text.phonemes, pack) for clip in clips]
         pairs = list(zip(renders, clips, strict=True))
         return cls(
             fmean(float(losses.mel_statistics(render, clip.audio, clip.bandwidth)) for render, clip in pairs),
             fmean(float(losses.timbre(render, clip.audio)) for render, clip in pairs),
             fmean(float(losses.speaker(render)) for render in renders) if losses.speaker else 0.0,
-            fmean(cosine(embed_render(judge, render.cpu()), reference) for render in renders),
+            fmean(cosine(embed_render(judge, render), reference) for render in renders),
         )
 
     def as_good_as(self, other: Unseen) -> bool:
