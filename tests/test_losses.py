@@ -37,6 +37,14 @@ def test_overall_level_costs_nothing(loss: type, factor: float) -> None:
 
 
 @pytest.mark.parametrize("loss", MEL_LOSSES)
+def test_overall_level_is_not_asked_for(loss: type) -> None:
+    gain = torch.ones((), requires_grad=True)
+    loss()(gain * babble(1.0, seed=1), babble(1.0), FULL).backward()
+    assert gain.grad is not None
+    assert float(gain.grad) == pytest.approx(0, abs=0.01)  # the floor of 1e-5 knows a level
+
+
+@pytest.mark.parametrize("loss", MEL_LOSSES)
 def test_what_is_above_the_bandwidth_costs_nothing(loss: type) -> None:
     audio = babble(1.0)
     telephone = limit_band(audio, 5_000)

@@ -63,6 +63,14 @@ def test_a_clip_without_voice_leaves_the_others_as_they_are() -> None:
     assert float(both) == pytest.approx(math.log(1.1), abs=1e-5)
 
 
+def test_the_level_is_not_asked_for_by_the_energy() -> None:
+    level = torch.zeros((), requires_grad=True)
+    predicted = torch.linspace(-8, 2, 50)[None] ** 2 / 10
+    EnergyLoss()(predicted + level, torch.linspace(3, -3, 50)[None]).backward()
+    assert level.grad is not None
+    assert float(level.grad) == pytest.approx(0, abs=1e-6)
+
+
 def test_energy_ignores_the_recording_level_and_nothing_else() -> None:
     recorded = torch.sin(torch.arange(60) / 5)[None]
     assert float(EnergyLoss()(recorded + 2.5, recorded)) == pytest.approx(0, abs=1e-6)

@@ -40,6 +40,20 @@ def test_level_and_silence_around_the_speech_cost_little(loss: TimbreLoss) -> No
     assert float(loss(torch.nn.functional.pad(audio, (12_000, 12_000)), audio)) < 0.3 * coloured
 
 
+def test_overall_level_is_not_asked_for(loss: TimbreLoss) -> None:
+    gain = torch.ones((), requires_grad=True)
+    loss(gain * babble(1.0, seed=2), tilt(babble(1.0), 3.0)).backward()
+    assert gain.grad is not None
+    assert float(gain.grad) == pytest.approx(0, abs=0.01)
+
+
+def test_silence_has_a_finite_gradient(loss: TimbreLoss) -> None:
+    render = torch.zeros(24_000, requires_grad=True)
+    loss(render, babble(1.0)).backward()
+    assert render.grad is not None
+    assert render.grad.isfinite().all()
+
+
 def test_gradients_are_finite_and_reach_the_speech(loss: TimbreLoss) -> None:
     render = (0.1 * babble(1.0, seed=2)).requires_grad_()
     loss(render, babble(1.0)).backward()

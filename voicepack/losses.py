@@ -29,7 +29,7 @@ class MelLoss(nn.Module):
         losses = []
         for spoken, target in spectrogram_pairs(render, recording, bandwidth):
             difference = spoken - target
-            losses.append((difference - difference.mean().detach()).abs().mean())
+            losses.append((difference - difference.mean()).abs().mean())
         return torch.stack(losses).mean()
 
 
@@ -46,7 +46,7 @@ class MelStatisticsLoss(nn.Module):
             shift = spoken.mean(1) - target.mean(1)
             spread = spoken.std(1) - target.std(1)
             movement = spoken.diff(dim=1).abs().mean(1) - target.diff(dim=1).abs().mean(1)
-            losses.append((shift - shift.mean().detach()).abs().mean() + spread.abs().mean() + movement.abs().mean())
+            losses.append((shift - shift.mean()).abs().mean() + spread.abs().mean() + movement.abs().mean())
         return torch.stack(losses).mean()
 
 
@@ -63,10 +63,14 @@ class PriorLoss(nn.Module):
 
 
 def spectrogram_pairs(render: Tensor, recording: Tensor, bandwidth: float) -> list[tuple[Tensor, Tensor]]:
-    """Return log-mel pairs `[bands, frames]` at each resolution, below `bandwidth` Hz, 50 dB deep."""
+    """Return log-mel pairs `[bands, frames]` at each resolution, below `bandwidth` Hz, 50 dB deep.
+
+    How deep depends on the loudest, in the gradient as well: otherwise a loss that does not know the level would still
+    pull it down.
+    """
     pairs = []
     for n_fft, bands in RESOLUTIONS:
         heard = band_centres(bands).to(render.device) < bandwidth
         spoken, target = (log_mel(audio, n_fft, bands)[heard] for audio in (render, recording))
-        pairs.append((spoken.clamp_min(spoken.max().detach() - _RANGE), target.clamp_min(target.max() - _RANGE)))
+        pairs.append((spoken.clamp_min(spoken.max() - _RANGE), target.clamp_min(target.max() - _RANGE)))
     return pairs

@@ -59,9 +59,9 @@ class EnergyLoss(nn.Module):
 
     def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
         """Compare energy curves `[1, 2 F]` (log norm of the mel). Returns a scalar."""
-        spoken, target = (curve.clamp_min(curve.max().detach() - _SPEECH_RANGE) for curve in (predicted, recorded))
+        spoken, target = (curve.clamp_min(curve.max() - _SPEECH_RANGE) for curve in (predicted, recorded))
         difference = spoken - target
-        return (difference - difference.mean().detach()).abs().mean()
+        return (difference - difference.mean()).abs().mean()
 
 
 class DurationLoss(nn.Module):

@@ -59,7 +59,7 @@ class TimbreLoss(nn.Module):
 
         The audio is brought to one level first: how loud a recording is says nothing of the voice.
         """
-        mel = self._mel(audio * (_LEVEL / audio.detach().square().mean().sqrt().clamp_min(1e-5)))
+        mel = self._mel(audio * (_LEVEL / audio.square().mean().clamp_min(1e-10).sqrt()))
         hidden = mel[None]
         for weight, bias, stride in ((self.conv1_weight, self.conv1_bias, 1), (self.conv2_weight, self.conv2_bias, 2)):
             hidden = nn.functional.gelu(nn.functional.conv1d(hidden, weight, bias, stride=stride, padding=1))
@@ -72,4 +72,4 @@ class TimbreLoss(nn.Module):
         wave = resample(audio, SAMPLE_RATE, _RATE)
         spectrum = torch.stft(wave, _N_FFT, _HOP, window=self.window, return_complex=True)[:, :-1].abs().square()
         mel = (self.bands.T @ spectrum).clamp_min(1e-10).log10()
-        return (torch.maximum(mel, mel.max().detach() - 8) + 4) / 4
+        return (torch.maximum(mel, mel.max() - 8) + 4) / 4
