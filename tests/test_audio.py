@@ -12,6 +12,7 @@ from voicepack.audio import (
     bandwidth,
     from_int16,
     is_clipped,
+    loudest_above_speech,
     read_audio,
     set_level,
     signal_to_noise,
@@ -80,6 +81,28 @@ def test_silence_is_trimmed_and_speech_is_not() -> None:
     loud = torch.nonzero(trimmed.abs() > 0.3 * speech.abs().max())[:, 0]
     expected = int((speech.abs() > 0.3 * speech.abs().max()).sum())
     assert len(loud) == expected
+
+
+@pytest.mark.parametrize("seconds", [1, 15, 29])
+def test_speech_is_found_however_long_the_silence_around_it(seconds: float) -> None:
+    speech = babble(1.2)
+    room = 1e-4 * torch.randn(round(seconds * 24_000), generator=torch.Generator().manual_seed(1))
+    recording = torch.cat([room, speech, room])
+    assert len(speech) - 0.125 * 24_000 <= len(trim_silence(recording)) <= len(speech) + 0.2 * 24_000
+    assert speech_level(recording) == pytest.approx(speech_level(speech), abs=0.5)
+
+
+def test_a_rate_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "odd.wav", torch.zeros(22_051).numpy(), 22_051)
+    with pytest.raises(VoicepackError, match=r"odd\.wav: odd sampling rate, 22051 Hz"):
+        read_audio(tmp_path / "odd.wav")
+
+
+def test_something_that_fell_is_louder_than_speech() -> None:
+    speech = 0.01 * babble(3)
+    assert loudest_above_speech(speech) < 10
+    speech[24_000:24_240] += 0.5
+    assert loudest_above_speech(speech) > 25
 
 
 def test_a_click_does_not_make_speech_silent() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +20,21 @@ from voicepack.files import written_whole
 FULL_BANDWIDTH = SAMPLE_RATE / 2  # Hz
 _LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
 _LOWEST_LEVEL = -100.0  # dB, what digital silence counts as
+_LOUD_SECONDS = 0.5  # of speech at least in a recording, however long the silence around it
+# Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
+# lies, 529 million, which take 8 GB.
+_LARGEST_FILTER = 50_000_000
 
 
 def read_audio(path: Path) -> Tensor:
     """Read whatever libsndfile reads as float32 mono `[samples]` at 24 kHz; channels are averaged.
 
-    Raises VoicepackError if the file is missing or holds no audio.
+    Raises VoicepackError if the file is missing, holds no audio, or has a rate that cannot be resampled.
     """
-    if not path.is_file():
-        raise VoicepackError(f"{path}: no such file. Add the recording, or take its line out of metadata.jsonl.")
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # [samples, channels]
-    except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
-        raise not_audio(path) from None
+    with opened(path) as file:
+        samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # [samples, channels]
+    if is_odd_rate(rate):
+        raise VoicepackError(f"{path}: odd sampling rate, {rate} Hz. Save it at {SAMPLE_RATE} Hz.")
     audio = torch.from_numpy(samples).mean(1)
     if rate == SAMPLE_RATE or not len(audio):
         return audio
@@ -47,9 +52,26 @@ def read_audio(path: Path) -> Tensor:
     return resampled
 
 
-def not_audio(path: Path) -> VoicepackError:
-    """Return the error for a file that libsndfile cannot read."""
-    return VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.")
+@contextmanager
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a recording to read from. Raises VoicepackError if it is missing or, at once or on reading, no audio."""
+    if not path.is_file():
+        raise VoicepackError(f"{path}: no such file. Add the recording, or leave it out.")
+    no_audio = VoicepackError(f"{path}: not an audio file. Save it as WAV or FLAC.")
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
+        raise no_audio from None
+    try:
+        with file:
+            yield file
+    except soundfile.SoundFileError:
+        raise no_audio from None
+
+
+def is_odd_rate(rate: int) -> bool:
+    """Tell whether bringing a sampling rate in Hz to 24 kHz would take more memory than any usual rate does."""
+    return math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER
 
 
 def write_audio(path: Path, audio: Tensor) -> None:
@@ -75,7 +97,7 @@ def trim_silence(audio: Tensor, *, threshold_db: float = 35, margin_seconds: flo
     frame, hop = 2 * _LEVEL_FRAME, _LEVEL_FRAME // 2
     around = torch.nn.functional.pad(audio, (frame // 2, frame // 2))
     levels = around.unfold(0, frame, hop).square().mean(1).sqrt()
-    heard = torch.nonzero(levels >= _loud(levels.numpy()) * 10 ** (-threshold_db / 20))[:, 0]
+    heard = torch.nonzero(levels >= _loud(levels, hop) * 10 ** (-threshold_db / 20))[:, 0]
     margin = round(margin_seconds * SAMPLE_RATE)
     return audio[max(int(heard[0]) * hop - margin, 0) : (int(heard[-1]) + 1) * hop + margin]
 
@@ -105,6 +127,12 @@ def signal_to_noise(audio: Tensor) -> float:
     return float(loud - quiet)
 
 
+def loudest_above_speech(audio: Tensor) -> float:
+    """Return by how many dB the loudest 25 ms are above loud speech: up to 10 in speech, more where something fell."""
+    levels = _frame_levels(audio)
+    return float(levels.max()) - _loud(levels)
+
+
 def is_clipped(audio: Tensor) -> bool:
     """Tell whether about 2 % of the samples or more were cut off at the top.
 
@@ -123,11 +151,11 @@ def bandwidth(audio: Tensor) -> float:
     the resampler or of the 16-bit samples. The answer is the lowest frequency from which everything is 18 dB below
     the band just under it. Real speech falls off by 5 to 12 dB there, and band limits by 20 to 80 dB.
     """
-    size = 1024
+    size, hop = 1024, 256
     if len(audio) < size:
         return FULL_BANDWIDTH
-    frames = audio.unfold(0, size, size // 4)
-    frames = frames[_active(_decibels(frames.square().mean(1)))]
+    frames = audio.unfold(0, size, hop)
+    frames = frames[_active(_decibels(frames.square().mean(1)), hop)]
     power = torch.fft.rfft(frames * torch.hann_window(size)).abs().square().mean(0)  # [513]
     smooth = torch.nn.functional.avg_pool1d(power[None], 9, stride=1, padding=4, count_include_pad=False)[0]
     levels = 10 * torch.log10(smooth + 1e-20)
@@ -153,11 +181,16 @@ def _decibels(power: Tensor) -> Tensor:
     return 10 * torch.log10(power.clamp(min=10 ** (_LOWEST_LEVEL / 10)))
 
 
-def _active(levels: Tensor) -> Tensor:
-    """Return which frames hold speech, `[frames]` of bool."""
-    return levels > _loud(levels.numpy()) - 30
+def _active(levels: Tensor, hop: int = _LEVEL_FRAME) -> Tensor:
+    """Return which frames, one every `hop` samples, hold speech: `[frames]` of bool."""
+    return levels > _loud(levels, hop) - 30
 
 
-def _loud(levels: np.ndarray) -> float:
-    """Return the level of loud speech. Not the maximum, which one click may set."""
-    return float(np.percentile(levels, 95))
+def _loud(levels: Tensor, hop: int = _LEVEL_FRAME) -> float:
+    """Return the level of loud speech among levels `[frames]`, one every `hop` samples.
+
+    Not the maximum, which one click may set, but what a twentieth of the frames are above: of half a second at most,
+    for all the rest may be silence.
+    """
+    share = min(0.05, _LOUD_SECONDS * SAMPLE_RATE / hop / len(levels))
+    return float(np.percentile(levels.numpy(), 100 * (1 - share)))

@@ -8,8 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from voicepack.audio import not_audio
-from voicepack.errors import VoicepackError
+from voicepack.audio import opened
 
 FRAMES_PER_SECOND = 40
 _BLOCK_FRAMES = 60 * FRAMES_PER_SECOND
@@ -40,18 +39,13 @@ def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
 
     Channels are averaged. Raises VoicepackError if the file is missing or holds no audio.
     """
-    if not path.is_file():
-        raise VoicepackError(f"{path}: no such file.")
     levels = [np.zeros(0, np.float32)]
-    try:
-        with soundfile.SoundFile(path) as file:
-            frame = max(round(file.samplerate / FRAMES_PER_SECOND), 1)
-            for samples in file.blocks(_BLOCK_FRAMES * frame, dtype="float32", always_2d=True):
-                frames = samples[: len(samples) // frame * frame].mean(1).reshape(-1, frame)
-                levels.append(10 * np.log10(np.square(frames).mean(1) + 1e-12))
-            return np.concatenate(levels), frame / file.samplerate
-    except (soundfile.SoundFileError, TypeError):  # TypeError: a headerless format
-        raise not_audio(path) from None
+    with opened(path) as file:
+        frame = max(round(file.samplerate / FRAMES_PER_SECOND), 1)
+        for samples in file.blocks(_BLOCK_FRAMES * frame, dtype="float32", always_2d=True):
+            frames = samples[: len(samples) // frame * frame].mean(1).reshape(-1, frame)
+            levels.append(10 * np.log10(np.square(frames).mean(1) + 1e-12))
+        return np.concatenate(levels), frame / file.samplerate
 
 
 def cut(levels: NDArray[np.float32]) -> list[Span]:
@@ -81,7 +75,7 @@ def cut(levels: NDArray[np.float32]) -> list[Span]:
 
 def write_piece(path: Path, start: float, stop: float, out: Path) -> None:
     """Write what a recording holds between two times in seconds to a WAV, at its own rate and with its channels."""
-    with soundfile.SoundFile(path) as file:
+    with opened(path) as file:
         file.seek(round(start * file.samplerate))
         samples = file.read(round((stop - start) * file.samplerate), dtype="float32", always_2d=True)
         soundfile.write(out, samples, file.samplerate, subtype="PCM_24")

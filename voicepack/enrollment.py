@@ -14,8 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from voicepack.audio import read_audio, set_level, speech_level, trim_silence
-from voicepack.clips import SILENCE_DB
+from voicepack.audio import (
+    loudest_above_speech,
+    read_audio,
+    set_level,
+    signal_to_noise,
+    speech_level,
+    trim_silence,
+)
+from voicepack.clips import LEAST_RANGE_DB, LOUDEST_CLICK_DB, SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
@@ -74,6 +81,10 @@ def read_recording(path: Path) -> Tensor:
     if not len(audio) or not audio.isfinite().all() or speech_level(audio) < SILENCE_DB:
         raise VoicepackError(f"{path}: no speech in it. Leave it out, or record it again.")
     speech = trim_silence(audio)
+    if signal_to_noise(speech) < LEAST_RANGE_DB:
+        raise VoicepackError(f"{path}: no speech in it, but noise. Leave it out, or record it again.")
+    if loudest_above_speech(speech) > LOUDEST_CLICK_DB:
+        raise VoicepackError(f"{path}: a click in it is far louder than the speech. Cut it out, or record it again.")
     if len(speech) < SHORTEST_SECONDS * SAMPLE_RATE:
         raise VoicepackError(
             f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {SHORTEST_SECONDS:g} s are needed. Record more."

@@ -31,9 +31,16 @@ _CUTS = 4
 def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
     """Return the speaker embedding `[D]` that renders are compared with: the mean over the training clips.
 
-    The ceiling, real held-out clips against it, is then as unseen as the renders are.
+    The ceiling, real held-out clips against it, is then as unseen as the renders are. Raises VoicepackError for a clip
+    without speech.
     """
-    return speaker_embedding([judge.embed(clip.audio) for clip in clips])
+    embeddings = []
+    for clip in clips:
+        try:
+            embeddings.append(judge.embed(clip.audio))
+        except VoicepackError as error:
+            raise VoicepackError(f"{clip.name}: {error}") from None
+    return speaker_embedding(embeddings)
 
 
 def held_out_sentences(

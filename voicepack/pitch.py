@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from voicepack.constants import HOP_SAMPLES, SAMPLE_RATE
 from voicepack.mel import style_mel
 
 F0_FLOOR, F0_CEILING = 65.0, 800.0  # Hz; Kokoro's curve runs through lower values only on its way to and from silence
+
+_FRAME_MILLISECONDS = 1000 * HOP_SAMPLES / SAMPLE_RATE
 
 # Kokoro predicts more energy than its output turns out to have: 0.38 on average over the eight renders, 0.27 to 0.63
 # each. The curves correlate by 0.985 to 0.997, best without any shift in time.
@@ -33,18 +36,29 @@ def f0_curve(audio: Tensor) -> Tensor:
     1.7 % of the frames off by more than 20 %; 1.5 % of Kokoro's steady frames are missed, 13 % of its unvoiced ones
     (60 Hz or less) are called voiced. Harvest takes 0.27 s per second of audio.
 
-    DIO with StoneMask is 14 times faster and better on clean renders (both from 60 to 600 Hz: mean 3.4 Hz against 5.5,
-    median 1.8 against 1.7), but it misses 10 % of the frames, and in a telephone band of 300 to 3400 Hz, which many
-    recordings have, 27 % (Harvest: 8 %) with a mean error of 17 Hz (Harvest: 5).
     """
     import pyworld
 
     samples = audio.detach().cpu().double().numpy()
-    frames = len(samples) // HOP_SAMPLES
     f0, _ = pyworld.harvest(
-        samples, SAMPLE_RATE, f0_floor=F0_FLOOR, f0_ceil=F0_CEILING, frame_period=1000 * HOP_SAMPLES / SAMPLE_RATE
+        samples, SAMPLE_RATE, f0_floor=F0_FLOOR, f0_ceil=F0_CEILING, frame_period=_FRAME_MILLISECONDS
     )
-    return torch.from_numpy(f0[:frames].astype(np.float32))
+    return _whole_frames(f0, len(samples))
+
+
+def fast_f0_curve(audio: Tensor) -> Tensor:
+    """Track F0 by DIO and StoneMask (Morise 2009), as `f0_curve` does but 14 times faster.
+
+    Fast enough for a pack in two seconds, and for statistics over thousands of clips. On clean renders it is better
+    than Harvest (both from 60 to 600 Hz: mean error 3.4 Hz against 5.5, median 1.8 against 1.7), but it misses 10 % of
+    the frames, and in a telephone band of 300 to 3400 Hz, which many recordings have, 27 % (Harvest: 8 %) with a mean
+    error of 17 Hz (Harvest: 5).
+    """
+    import pyworld
+
+    samples = audio.detach().cpu().double().numpy()
+    f0, times = pyworld.dio(samples, SAMPLE_RATE, f0_floor=60.0, f0_ceil=600.0, frame_period=_FRAME_MILLISECONDS)
+    return _whole_frames(pyworld.stonemask(samples, f0, times, SAMPLE_RATE), len(samples))
 
 
 def f0_curves(clips: Iterable[Tensor]) -> list[Tensor]:
@@ -81,3 +95,8 @@ def f0_rmse_cents(a: Tensor, b: Tensor, path: Tensor) -> float:
     voiced = (first > 0) & (second > 0)
     cents = 1200 * (first[voiced] / second[voiced]).log() / math.log(2)
     return float(cents.square().mean().sqrt())
+
+
+def _whole_frames(f0: NDArray[np.float64], samples: int) -> Tensor:
+    """Return what a tracker found in so many samples without the last frame, which they do not fill."""
+    return torch.from_numpy(f0[: samples // HOP_SAMPLES].astype(np.float32))

@@ -15,6 +15,8 @@ from torch import Tensor
 from voicepack.audio import (
     bandwidth,
     is_clipped,
+    is_odd_rate,
+    loudest_above_speech,
     read_audio,
     set_level,
     signal_to_noise,
@@ -22,17 +24,14 @@ from voicepack.audio import (
     trim_silence,
     write_audio,
 )
-from voicepack.clips import PHONEMES_PER_SECOND, SILENCE_DB, Clip
+from voicepack.clips import LEAST_RANGE_DB, LOUDEST_CLICK_DB, PHONEMES_PER_SECOND, SILENCE_DB, Clip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import Entry
 from voicepack.errors import VoicepackError
 from voicepack.files import write_table
-from voicepack.text import phonemize
+from voicepack.text import check_language, phonemize
 
 MOST_SILENCE = 60.0  # seconds around the speech of a recording that is read
-# Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
-# lies, 529 million, which take 8 GB.
-_LARGEST_FILTER = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,9 @@ def prepare_clips(
     `level_db` is the level of the speech in dB (see `voicepack.audio.speech_level`); a clip lasts `min_seconds` to
     `max_seconds` after trimming. What does not fit is rejected with its reason: of recordings, nothing is raised.
     The files are numbered as the entries are: names of recordings may be too long for a suffix, or differ by it alone.
+    Raises VoicepackError for a language that Kokoro's front end does not speak here.
     """
+    check_language(language)
     clips: list[Clip] = []
     rejected: list[Rejected] = []
     for number, entry in enumerate(entries, start=1):
@@ -94,8 +95,9 @@ class _UnfitError(Exception):
 
 def _prepare(entry: Entry, file: Path, language: str, level_db: float, min_seconds: float, max_seconds: float) -> Clip:
     recording = _read(entry.path, max_seconds)
-    _check_sound(recording)
+    _check_level(recording)
     audio = trim_silence(recording)
+    _check_speech(audio)
     seconds = len(audio) / SAMPLE_RATE
     if seconds < min_seconds:
         raise _UnfitError(f"too short: {seconds:.2f} s without the silence around it, {min_seconds:g} s are needed")
@@ -123,7 +125,7 @@ def _read(path: Path, max_seconds: float) -> Tensor:
             raise _UnfitError("no such file: add the recording, or delete its line")
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            if math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER:
+            if is_odd_rate(rate):
                 raise _UnfitError(f"odd sampling rate: {rate} Hz, save it at {SAMPLE_RATE} Hz")
             longest = math.ceil((max_seconds + MOST_SILENCE) * rate)
             # The header alone may lie. What says nothing of its length says 2⁶³ − 1, and cannot be sought in.
@@ -143,15 +145,23 @@ def _cut(max_seconds: float) -> str:
     return f"cut it into clips of {max_seconds:g} s at most, as `voicepack transcribe` does"
 
 
-def _check_sound(recording: Tensor) -> None:
+def _check_level(recording: Tensor) -> None:
     if not len(recording):
         raise _UnfitError("empty: the file holds no samples")
     if not torch.isfinite(recording).all():
         raise _UnfitError("not finite: some samples are NaN or infinite, export it again")
     if speech_level(recording) < SILENCE_DB:
         raise _UnfitError(f"silent: the level is {speech_level(recording):.0f} dB, {SILENCE_DB:.0f} dB are needed")
-    if is_clipped(recording):
+
+
+def _check_speech(audio: Tensor) -> None:
+    """Check what is left without the silence around it, which would hide how much of it is broken."""
+    if is_clipped(audio):
         raise _UnfitError("clipped: the peaks are cut off, record it again at a lower level")
+    if loudest_above_speech(audio) > LOUDEST_CLICK_DB:
+        raise _UnfitError(f"a click: {loudest_above_speech(audio):.0f} dB louder than the speech, cut it out")
+    if signal_to_noise(audio) < LEAST_RANGE_DB:
+        raise _UnfitError("no speech: it is as loud throughout, as noise is")
 
 
 def _most_common(rejected: Sequence[Rejected], table: Path) -> str:

@@ -6,13 +6,13 @@ none of them and generalise better; `voicepack.voice_reader` weighs what both re
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from voicepack.constants import HOP_SAMPLES, SAMPLE_RATE
+from voicepack.errors import VoicepackError
 from voicepack.mel import style_mel
-from voicepack.pitch import mel_energy
+from voicepack.pitch import fast_f0_curve, mel_energy
 
 _QUANTILES = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
 _SPEECH_RANGE = 2.0  # of the style mel's mean over bands, in its units: 35 dB below the loudest frame is silence
@@ -25,12 +25,16 @@ def voice_statistics(audio: Tensor) -> Tensor:
 
     Spectrum: per band of the style mel mean, standard deviation, mean change and quantiles; covariance of its bands;
     fine spectrum. Prosody: quantiles of log F0, of energy and of their changes, and their modulation spectra.
+    Raises VoicepackError where there is no speech to measure.
     """
     mel = style_mel(audio)
     level = mel.mean(0)
     spoken = mel[:, level > level.max() - _SPEECH_RANGE]
     energy = mel_energy(mel[:, : len(audio) // HOP_SAMPLES])
-    return torch.cat([_spectrum(spoken), _fine_spectrum(audio), _prosody(_fast_f0(audio), energy)])
+    statistics = torch.cat([_spectrum(spoken), _fine_spectrum(audio), _prosody(fast_f0_curve(audio), energy)])
+    if not statistics.isfinite().all():
+        raise VoicepackError(f"no speech to measure in {len(audio) / SAMPLE_RATE:.1f} s of audio. Leave the clip out.")
+    return statistics
 
 
 def _spectrum(mel: Tensor) -> Tensor:
@@ -92,18 +96,3 @@ def _modulation(curve: Tensor) -> Tensor:
     curve = curve[:_MODULATION_FRAMES]
     power = torch.fft.rfft(curve, _MODULATION_FRAMES).abs().square() / len(curve)
     return torch.log(power[1:129].reshape(16, 8).mean(1) + 1e-5)
-
-
-def _fast_f0(audio: Tensor) -> Tensor:
-    """Track F0 by DIO and StoneMask (Morise 2009), `[samples // 300]` in Hz, 0 where unvoiced.
-
-    Harvest (`voicepack.pitch.f0_curve`) is more exact and 14 times slower: too slow for a pack in two seconds, and
-    for statistics over thousands of clips.
-    """
-    import pyworld
-
-    samples = audio.detach().cpu().double().numpy()
-    period = 1000 * HOP_SAMPLES / SAMPLE_RATE
-    f0, times = pyworld.dio(samples, SAMPLE_RATE, f0_floor=60.0, f0_ceil=600.0, frame_period=period)
-    f0 = pyworld.stonemask(samples, f0, times, SAMPLE_RATE)
-    return torch.from_numpy(f0[: len(samples) // HOP_SAMPLES].astype(np.float32))

@@ -17,6 +17,11 @@ def sentences(corpus: Corpus) -> list[str]:
     return (importlib.resources.files("voicepack") / f"corpus/{corpus}.txt").read_text().splitlines()
 
 
+def check_language(language: str) -> None:
+    """Raise VoicepackError if Kokoro has no front end for a language, or it is not installed."""
+    _pipeline(language)
+
+
 def phonemize(text: str, language: str = "a") -> str:
     """Turn one utterance into the phoneme string that Kokoro speaks. `language` is KPipeline's code ("a": American).
 
