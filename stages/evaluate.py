@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch import Tensor
 from stages import places
 from stages.hearing import nearest_stock, read_hearing
 from stages.stage import running
-from stages.voice import load_voice
 from voicepack.audio import write_audio
 from voicepack.evaluation import F0_COLUMNS, f0_table, length_table, score_table, summarise
 from voicepack.files import read_tensors, write_json, write_table
@@ -60,7 +58,7 @@ def main() -> None:
 
 def recovery(voice: str, pack: Tensor, stock: Mapping[str, Tensor]) -> dict[str, float]:
     """Return how far off the pack is from a synthetic speaker's true voice vector, and nothing of a real speaker."""
-    truth = Path(load_voice(voice).data, places.TRUTH)
+    truth = places.truth(voice)
     if not truth.exists():
         return {}
     true = read_tensors(truth)[0]["voice"][None]

@@ -14,11 +14,12 @@ STOCK_SPEAKERS = Path("models/stock_speakers.safetensors")
 STOCK_SENTENCES = Path("models/stock_sentences.safetensors")
 PAIRS = Path("models/pairs.safetensors")
 PRIOR = Path("models/prior.safetensors")
+CORPUS = Path("voicepack/corpus")
 DEMO = Path("data/demo")
-TRUTH = "truth.safetensors"  # in a synthetic dataset: the voice vector that spoke it
+TRUTH = "truth.safetensors"  # in a synthetic dataset, and its clips: the voice vector that spoke it
 RENDERED_SPEECH = Path("data/rendered_speech")  # scratch: kept out of Git and DVC, rendered again when missing
 CHECKPOINTS = Path("models/checkpoints")  # scratch as well
-MADE = "made.sha256"  # beside the checkpoints of a voice: of the projection that came of them
+MADE = "made.sha256"  # beside the checkpoints of a voice: SHA-256 of the projection trained from them
 METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"  # of all voices
 SAMPLES = Path("metrics/samples")
@@ -31,13 +32,18 @@ ROWS = METRICS / "rows.tsv"
 
 
 def code(stage: str) -> Path:
-    """Return the file that names the code behind a stage of the voices."""
+    """Return the file that names the code behind a stage."""
     return Path("data/code") / f"{stage}.md5"
 
 
 def clips(voice: str) -> Path:
     """Return the folder of a voice's prepared clips."""
     return Path("data/clips") / voice
+
+
+def truth(voice: str) -> Path:
+    """Return the file of a synthetic speaker's true voice vector; a real speaker has none."""
+    return clips(voice) / TRUTH
 
 
 def styles(voice: str) -> Path:

@@ -63,6 +63,9 @@ def main() -> None:
             )
             check_enough(train, held_out, rejected, min_clips=settings.min_clips, table=folder / "rejected.tsv")
             write_clips(folder, train, held_out)
+            truth = Path(voice.data, places.TRUTH)
+            if truth.exists():
+                shutil.copyfile(truth, places.truth(stage.voice))
 
         metrics = {
             "clips": len(train),

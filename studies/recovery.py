@@ -17,7 +17,6 @@ from torch import Tensor
 
 from stages import places
 from stages.train import read_material
-from stages.voice import load_voice
 from studies.on_processor import training_on_processor
 from voicepack.alignment import AlignedClip
 from voicepack.constants import DECODER, PREDICTOR
@@ -48,7 +47,7 @@ def table(voice: str) -> str:
 
     Raises VoicepackError for a speaker whose true vector is not known.
     """
-    truth = Path(load_voice(voice).data, places.TRUTH)
+    truth = places.truth(voice)
     if not truth.exists():
         raise VoicepackError(f"{truth}: no such file. Only a synthetic speaker's true vector is known.")
     settings = training_on_processor()
