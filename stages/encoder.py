@@ -14,6 +14,7 @@ import torch
 from stages import places
 from stages.speech import rendered_speech
 from stages.stage import Stage, running
+from voicepack.constants import SAMPLE_RATE
 from voicepack.encoder_training import EncoderTraining, train_encoder
 from voicepack.files import check_sha256, read_tensors, sha256, write_json, written_whole
 from voicepack.processes import processes
@@ -66,7 +67,8 @@ def main() -> None:
 
 def train(stage: Stage[EncoderSettings], training: Speech, held_out: Speech) -> Path:
     """Train the encoders and leave them as a StyleTTS2 checkpoint, the layout that every other source has."""
-    identity = hashlib.sha256(repr((stage.settings, sha256(places.STOCK_VOICES))).encode()).hexdigest()[:12]
+    inputs = (places.STOCK_VOICES, places.KOKORO / MODEL_FILE, places.CORPUS / "training.txt", places.code("encoder"))
+    identity = hashlib.sha256(repr((stage.settings, *map(sha256, inputs))).encode()).hexdigest()[:12]
     encoders = train_encoder(
         training,
         held_out,
@@ -86,7 +88,7 @@ def about_training(settings: EncoderSettings, training: Speech) -> dict[str, str
     return {
         "source": "trained on speech rendered by Kokoro-82M from stock voices, blends of them and moves around them",
         "clips": str(len(training.audio)),
-        "seconds": f"{sum(map(len, training.audio)) / 24_000:.0f}",
+        "seconds": f"{sum(map(len, training.audio)) / SAMPLE_RATE:.0f}",
         "training": str(settings.training),
         "weights_sha256": sha256(places.KOKORO / MODEL_FILE),
         "voices_sha256": sha256(places.STOCK_VOICES),

@@ -9,9 +9,10 @@ import torch
 from stages import places
 from stages.speech import rendered_speech
 from stages.stage import running
+from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.files import read_tensors, write_tensors
-from voicepack.style_encoder import load_style_encoder
+from voicepack.style_encoder import SHORTEST_SECONDS, load_style_encoder
 
 # Numbers of shards that the encoder was not trained on: its own training clips it reads better than new ones.
 _FIRST_SHARD = 10_000
@@ -31,20 +32,20 @@ def main() -> None:
         drawn = speech.drawn(range(_FIRST_SHARD, _FIRST_SHARD + stage.settings.speech_shards))
         stock = speech.stock(names)
         encoders = load_style_encoder(places.STYLE_ENCODER)
+        long_enough = [len(clip) >= SHORTEST_SECONDS * SAMPLE_RATE for clip in drawn.audio]
         drawn_styles = []
         for copy in range(stage.settings.damaged_copies + 1):
             clips = [
                 damage(clip, torch.Generator().manual_seed(copy * len(drawn.audio) + index)) if copy else clip
                 for index, clip in enumerate(drawn.audio)
-                if len(clip) >= 24_000
+                if long_enough[index]
             ]
             drawn_styles.append(encoders.encode(clips))
-        long_enough = torch.tensor([len(clip) >= 24_000 for clip in drawn.audio])
         write_tensors(
             places.PAIRS,
             {
                 "drawn_styles": torch.cat(drawn_styles),
-                "drawn_voices": drawn.voices[long_enough].repeat(stage.settings.damaged_copies + 1, 1),
+                "drawn_voices": drawn.voices[torch.tensor(long_enough)].repeat(stage.settings.damaged_copies + 1, 1),
                 "stock_styles": encoders.encode(stock.audio),
                 "stock_voices": stock.voices,
             },

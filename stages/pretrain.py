@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from stages import places
 from stages.stage import running
 from voicepack.files import read_tensors, write_json, write_tensors
@@ -10,8 +12,6 @@ from voicepack.voices import HELD_OUT, relative_errors
 
 
 def main() -> None:
-    import torch
-
     with running("pretrain", ProjectionFit) as stage:
         pairs, about = read_tensors(places.PAIRS)
         left_out = torch.tensor([name in HELD_OUT for name in about["stock"].split()])

@@ -47,11 +47,11 @@ def main() -> None:
             places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
             places.KOKORO / MODEL_FILE, places.code("train"),
         )  # fmt: skip
-        digests = [sha256(file) for file in files]  # one that is missing is missed before the clips are aligned
+        digests = [sha256(file) for file in files]  # first: a missing one is told before minutes of aligning
         material = read_material(stage.voice, settings)
         kokoro = material.losses.kokoro
-        if kokoro.device.type == "cuda":  # by itself it adds up in any order; told not to, it takes no longer
-            warnings.filterwarnings("ignore", message="reflection_pad1d_backward")  # has no other way, and needs none
+        if kokoro.device.type == "cuda":  # which adds up in no fixed order unless told to; measured no slower
+            warnings.filterwarnings("ignore", message="reflection_pad1d_backward")  # has no such kernel: no difference
             torch.use_deterministic_algorithms(True, warn_only=True)
         inputs = repr((settings, kokoro.device, kokoro.precision, *digests))
         checkpoints = places.CHECKPOINTS / stage.voice / hashlib.sha256(inputs.encode()).hexdigest()[:12]
