@@ -59,6 +59,11 @@ def test_the_text_says_who_spoke_with_what_right_and_how_good_it_is() -> None:
     assert "| word error rate | 0.010 | 0.020 | 0.001 |" in body
 
 
+def test_what_is_stated_cannot_break_the_table() -> None:
+    _, body = card(consent="given|by letter\nin May")
+    assert "| consent | given\\|by letter in May |" in body
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a finished voice `me`, as the working directory."""

@@ -10,29 +10,24 @@ from typing import Any
 
 import yaml
 
+from voicepack.markdown import markdown_table
 from voicepack.measures import MEASURES
 
-# By what people write in params.yaml: the hub's identifiers. Everything else is "other" with its name.
-_LICENCES = {
-    "cc0-1.0": "cc0-1.0",
-    "cc by 4.0": "cc-by-4.0",
-    "cc-by-4.0": "cc-by-4.0",
-    "cc by-sa 4.0": "cc-by-sa-4.0",
-    "cc-by-sa-4.0": "cc-by-sa-4.0",
-    "apache-2.0": "apache-2.0",
-    "mit": "mit",
-}
+# The hub's identifiers. Every other licence is "other" with its name.
+_LICENCES = ("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "apache-2.0", "mit")
 _MEASURES = {
     "likeness_normalised": "likeness, 0 the nearest stock voice, 1 real clips of the speaker",
     **{measure.name: measure.title for measure in MEASURES},
 }
+_SUFFIXES = ("", "_floor", "_noise")
 _SHOWN = ("likeness_normalised", "likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
 
 
 def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_model: str, language: str) -> str:
     """Return the card of a pack from its metadata (see `voicepack.pack.VoicePack`) and its measures."""
     name, licence = about["name"], about["licence"]
-    identifier = _LICENCES.get(licence.lower())
+    identifier = licence.lower().replace(" ", "-")
+    known = identifier in _LICENCES
     measured = {key: _MEASURES[key] for key in _SHOWN if key in metrics}
     result = {
         "task": {"type": "text-to-speech"},
@@ -40,18 +35,22 @@ def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_m
         "metrics": [{"type": key, "name": title, "value": metrics[key]} for key, title in measured.items()],
     }
     header: dict[str, Any] = {
-        "license": identifier or "other",
-        **({} if identifier else {"license_name": licence}),
+        "license": identifier if known else "other",
+        **({} if known else {"license_name": licence}),
         "language": [language],
         "base_model": base_model,
         "pipeline_tag": "text-to-speech",
         "tags": ["kokoro", "voice", "styletts2"],
         "model-index": [{"name": name, "results": [result]}],
     }
-    rows = [
-        f"| {title} | {metrics[key]:.3f} | {_value(metrics, f'{key}_floor')} | {_value(metrics, f'{key}_noise')} |"
-        for key, title in measured.items()
-    ]
+    origin = (
+        ("speaker", about["speaker"]),
+        ("licence of the recordings", licence),
+        ("consent", about["consent"]),
+        ("made from clips with SHA-256", f"`{about['data_sha256']}`"),
+        ("for weights with SHA-256", f"`{about['weights_sha256']}`"),
+    )
+    values = [(title, *(_value(metrics, f"{key}{suffix}") for suffix in _SUFFIXES)) for key, title in measured.items()]
     return "\n".join(
         [
             "---",
@@ -61,13 +60,7 @@ def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_m
             "",
             "Speech with this voice is synthetic. Say so where you use it.",
             "",
-            "| | |",
-            "|---|---|",
-            f"| speaker | {about['speaker']} |",
-            f"| licence of the recordings | {licence} |",
-            f"| consent | {about['consent']} |",
-            f"| made from clips with SHA-256 | `{about['data_sha256']}` |",
-            f"| for weights with SHA-256 | `{about['weights_sha256']}` |",
+            markdown_table(("", ""), origin),
             "",
             "```python",
             "from kokoro import KPipeline",
@@ -76,9 +69,7 @@ def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_m
             "    ...  # 24 kHz",
             "```",
             "",
-            "| measure | this voice | nearest stock voice | noise |",
-            "|---|---|---|---|",
-            *rows,
+            markdown_table(("measure", "this voice", "nearest stock voice", "noise"), values),
             "",
         ]
     )

@@ -11,9 +11,9 @@ from voicepack.files import written_whole
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
+    """Return a Markdown table. What would end a cell, a bar or a line break, is written so that it does not."""
     lines: list[Sequence[str]] = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, cells))} |" for cells in lines)
 
 
 def put_table(page: Path, name: str, table: str) -> None:
@@ -29,3 +29,7 @@ def put_table(page: Path, name: str, table: str) -> None:
         raise VoicepackError(f"{page}: no place marked '<!-- {name} -->', or no end of it. Restore the page.")
     with written_whole(page) as temporary:
         temporary.write_text(written)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
