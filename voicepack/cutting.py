@@ -57,8 +57,8 @@ def cut(levels: NDArray[np.float32]) -> list[Span]:
     heard = levels[levels > _NOTHING]
     if not len(heard):
         return []
-    # Half-way between room and speech. Not the extremes, which one click may set; a hundredth of it may be speech, and
-    # what makes no pauses has quiet sounds alone, which are speech.
+    # Half-way between room and speech, of which a hundredth of the recording is enough; one click does not set it.
+    # Where nobody pauses, the quiet frames are not the room but speech: hence the limit.
     quiet, loud = np.percentile(heard, [5, 99])
     spoken = np.flatnonzero(levels > min((quiet + loud) / 2, loud - _QUIET_SOUNDS))
     pauses = _pauses(spoken)

@@ -32,7 +32,7 @@ from voicepack.speaker_encoder import SpeakerEncoder, load_speaker_encoder
 from voicepack.style_encoder import SHORTEST_SECONDS
 from voicepack.voice_reader import VoiceReader
 
-# What is read least squares has drawn towards the mean voice: half as far from it as stock voices are.
+# Least squares pulls what is read towards the mean voice: it lies half as far from it as stock voices do.
 _SHARPENING = 1.4
 _STOCK_SHARE = 0.5
 _LEVEL_DB = -24.0  # of the speech, at which Kokoro's stock voices speak

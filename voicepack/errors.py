@@ -1,5 +1,19 @@
 """The one kind of error that is meant for the person at the keyboard."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class VoicepackError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, and how to mend it."""
+
+
+@contextmanager
+def needs_packages() -> Iterator[None]:
+    """Raise VoicepackError for a package that is imported inside and not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None

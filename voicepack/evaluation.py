@@ -14,14 +14,14 @@ from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice
 from voicepack.sentence import Sentence
 
 F0_COLUMNS = ("voice", "sentence", "recorded_hz", "rendered_hz")
-_SUFFIXES = {NEW: "", FLOOR: "_floor", REAL: "_ceiling"}
+SUFFIXES = {NEW: "", FLOOR: "_floor", REAL: "_ceiling"}
 
 
 def summarise(renders: Sequence[Render]) -> dict[str, float]:
     """Return metrics by name: the new voice, `_noise` of its seeds, `_floor` and `_ceiling`; finite, flat."""
     metrics: dict[str, float] = {}
     for measure in MEASURES:
-        for voice, suffix in _SUFFIXES.items():
+        for voice, suffix in SUFFIXES.items():
             found = score(measure, renders, voice)
             if found is None:
                 continue
@@ -76,7 +76,7 @@ def length_table(renders: Sequence[Render]) -> list[dict[str, Any]]:
     rows = []
     for name, some in by_bucket.items():
         row: dict[str, Any] = {"bucket": name}
-        for voice, suffix in _SUFFIXES.items():
+        for voice, suffix in SUFFIXES.items():
             own = [each.measured for each in of_voice(some, voice)]
             if voice == NEW:
                 row |= {"phonemes": fmean(each.phoneme_count for each in of_voice(some, voice)), "renders": len(own)}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import pickle
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,11 @@ from safetensors.torch import save_file
 from voicepack.errors import VoicepackError
 
 _METADATA = "voicepack"
+
+# What torch.load raises for a file that torch.save did not write; a LookupError and a ValueError are its unpickler's.
+NOT_SAVED_BY_TORCH = (
+    pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, IsADirectoryError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -85,7 +91,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
     """Write rows as tab-separated values with a header line. An empty table needs `columns`."""
     names = list(columns or rows[0])
     with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-        # The writer quotes only what is in its own line end: with "\n" alone, a "\r" in a value would break the line.
+        # csv quotes what holds a character of the line terminator, so "\r" must be in it; but lines end in "\n" alone.
         lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
         writer = csv.DictWriter(lines, names, delimiter="\t", lineterminator="\r\n")
         writer.writeheader()

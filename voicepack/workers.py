@@ -30,13 +30,12 @@ _tools: dict[str, Any] = {}  # of this worker, made once
 
 
 class Workers(Generic[Tools]):
-    """A worker per core. Each loads its own tools once, by `load()`, and gets them with every item."""
+    """Processes of one thread. Each loads its own tools once, by `load()`, and gets them with every item."""
 
-    def __init__(self, load: Callable[[], Tools], count: int | None = None) -> None:
-        """Start `count` workers, by default one per core that this process may use."""
+    def __init__(self, load: Callable[[], Tools], count: int) -> None:
+        """Start `count` workers."""
         # Spawned, not forked: a fork would inherit the locks of whatever threads ran before.
         context = multiprocessing.get_context("spawn")
-        count = count or len(os.sched_getaffinity(0))
         self._pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(load, list(warnings.filters)))
         for _ in range(count):  # each call of nothing starts one: they load while their work is got ready
             self._pool.submit(int)

@@ -93,18 +93,10 @@ def _summary(report: VoiceReport, retrieved: float) -> dict[str, Any]:
         "name": report.name,
         "nearest": report.nearest,
         "normalised": report.normalised_likeness(),
-        "noise": _noise(report),
+        "noise": report.normalised_noise(),
         "retrieved": retrieved,
         "scores": {name: [report.score(name, voice) for voice in (NEW, FLOOR, REAL)] for name in columns},
     }
-
-
-def _noise(report: VoiceReport) -> float | None:
-    new, floor, ceiling = (report.score("likeness", voice) for voice in (NEW, FLOOR, REAL))
-    if not (new and floor and ceiling and new["noise"]):
-        return None
-    span = float(ceiling["value"]) - float(floor["value"])
-    return float(new["noise"]) / span if span > 0 else None
 
 
 def _voice(report: VoiceReport, fixed_sentences: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from voicepack.evaluation import score_table
+from voicepack.evaluation import SUFFIXES, score_table
 from voicepack.files import read_table, read_tensors
 from voicepack.likeness import normalised_likeness
 from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice, read_renders, sample
@@ -100,11 +100,20 @@ class VoiceReport:
 
     def normalised_likeness(self, voice: str = NEW) -> float | None:
         """Return the likeness of one of the voices between the floor (0) and the ceiling (1), or None without them."""
-        found = [self.score("likeness", each) for each in (voice, FLOOR, REAL)]
-        value, floor, ceiling = (float(row["value"]) if row else None for row in found)
-        if value is None or floor is None or ceiling is None or ceiling <= floor:
-            return None
-        return normalised_likeness(value, floor, ceiling)
+        row, scale = self.score("likeness", voice), self._scale()
+        return normalised_likeness(float(row["value"]), *scale) if row and scale else None
+
+    def normalised_noise(self) -> float | None:
+        """Return how far the new voice's normalised likeness moves with the seeds of its renders, or None."""
+        row, scale = self.score("likeness"), self._scale()
+        return float(row["noise"]) / (scale[1] - scale[0]) if row and row["noise"] and scale else None
+
+    def _scale(self) -> tuple[float, float] | None:
+        """Return the likeness of the floor and of the ceiling, or None where there is no scale between them."""
+        floor, ceiling = (
+            float(row["value"]) if (row := self.score("likeness", each)) else None for each in (FLOOR, REAL)
+        )
+        return (floor, ceiling) if floor is not None and ceiling is not None and ceiling > floor else None
 
 
 def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tensor]) -> dict[str, float]:
@@ -132,7 +141,7 @@ def summarise_voices(reports: Sequence[VoiceReport], retrieved: Mapping[str, flo
         summary |= {"likeness_normalised": sum(likeness) / len(likeness), "likeness_normalised_least": min(likeness)}
     summary["retrieval"] = sum(retrieved.values()) / len(retrieved)
     for measure in ("likeness", "wer", "dnsmos", "distillmos", "mel_loss", "mcd_db", "f0_correlation"):
-        for voice, suffix in ((NEW, ""), (FLOOR, "_floor"), (REAL, "_ceiling")):
+        for voice, suffix in SUFFIXES.items():
             values = [float(row["value"]) for each in reports if (row := each.score(measure, voice))]
             if values:
                 summary[measure + suffix] = sum(values) / len(values)
