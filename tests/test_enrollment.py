@@ -74,11 +74,16 @@ def test_the_command_leaves_what_the_function_returns(
 def test_bad_recordings_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_audio(tmp_path / "short.wav", babble(0.6))
     write_audio(tmp_path / "silent.wav", torch.zeros(48_000))
+    write_audio(tmp_path / "noise.wav", 0.01 * torch.randn(48_000, generator=torch.Generator().manual_seed(0)))
+    click = 0.01 * babble(2.0)
+    click[24_000:24_240] += 0.5
+    write_audio(tmp_path / "click.wav", click)
     (tmp_path / "text.wav").write_text("not audio")
     out = ["--out", str(tmp_path / "my.pt"), "--models", str(MODELS)]
     for name, said in (
         ("none.wav", "no such file"), ("short.wav", "s are needed"),
         ("silent.wav", "no speech"), ("text.wav", "not an audio"),
+        ("noise.wav", "but noise"), ("click.wav", "a click"),
     ):  # fmt: skip
         check_one_line(["enroll", str(tmp_path / name), *out], said, capsys)
     assert not (tmp_path / "my.pt").exists()

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 from recordings import TEXTS, babble, unread_clip, write_dataset, write_hours, write_metadata
+from torch.nn.functional import pad
 
 from voicepack.audio import speech_level, write_audio
 from voicepack.clips import Clip
@@ -64,6 +65,9 @@ def test_stereo_at_44_khz_is_a_clip_like_any(tmp_path: Path) -> None:
         (torch.cat([babble(2), torch.tensor([float("nan")])]), "not finite"),
         (torch.cat([babble(2), torch.tensor([float("inf")])]), "not finite"),
         ((30 * babble(2.5)).clamp(-1, 1), "clipped"),
+        (pad((30 * babble(2.5)).clamp(-1, 1), (400_000, 0)), "clipped"),  # among silence, which hides how much
+        (0.01 * babble(3) + pad(torch.full((240,), 0.5), (24_000, 47_760)), "a click"),
+        (0.01 * torch.randn(72_000, generator=torch.Generator().manual_seed(0)), "no speech"),
         (babble(0.5), "too short"),
         (torch.cat([torch.zeros(48_000), babble(0.5), torch.zeros(48_000)]), "too short"),
         (babble(21), "too long"),

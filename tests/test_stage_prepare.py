@@ -76,6 +76,13 @@ def test_recordings_become_clips(
     assert "mine: 4 clips to train on, 2 held out, 0 rejected" in capsys.readouterr().out
 
 
+def test_the_true_vector_of_a_synthetic_speaker_goes_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(project / "recordings")
+    (project / "recordings/truth.safetensors").write_bytes(b"a vector")
+    assert run(monkeypatch, "mine") == ""
+    assert (project / "data/clips/mine/truth.safetensors").read_bytes() == b"a vector"
+
+
 def test_a_validation_of_which_nothing_is_left_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dataset(project / "recordings", TEXTS)
     write_dataset(project / "recordings", TEXTS[:1], "validation")
