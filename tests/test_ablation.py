@@ -121,10 +121,21 @@ def test_what_was_not_measured_is_left_blank(tmp_path: Path, monkeypatch: pytest
     assert lengths(kept).splitlines()[0] == "| phonemes | 11-50 |"
 
 
-def test_without_voices_or_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
-    with pytest.raises(VoicepackError, match="use `queue NAME"):
+def test_without_voices_nothing_is_queued(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
         ablation.main(["queue"])
+    assert "required: NAME" in capsys.readouterr().err
+
+
+def test_what_dvc_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablation, "experiments", dict)
+    monkeypatch.setattr(ablation, "command", lambda *_: ["false", "lj"])
+    with pytest.raises(VoicepackError, match=r"^`false lj` failed with exit code 1\.$"):
+        ablation.main(["queue", "lj"])
+
+
+def test_without_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
     with pytest.raises(VoicepackError, match="no experiment is done"):
         ablation.keep([])
 
