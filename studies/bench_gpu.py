@@ -88,11 +88,7 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 def encoder(voice: str) -> tuple[dict[str, float], str]:
     """Measure the rendering of clips for the encoder, and the steps of its training; no voice has a part in it."""
     packs, _ = read_tensors(places.STOCK_VOICES)
-    card, speech = torch.device("cuda"), rendered_speech(packs)
-    held_out = speech.stock(HELD_OUT)
-    start = now(card)
-    clips = speech.drawn(range(_SHARDS))
-    rendering = (now(card) - start) / len(clips.audio)
+    card, held_out = torch.device("cuda"), rendered_speech(packs).stock(HELD_OUT)
     settings = load_settings("encoder", EncoderSettings).training
     steps = dict[int, float]()
 
@@ -100,6 +96,10 @@ def encoder(voice: str) -> tuple[dict[str, float], str]:
         steps.setdefault(step, now(card))
 
     with tempfile.TemporaryDirectory() as scratch:
+        speech = rendered_speech(packs, Path(scratch))  # where none lies yet
+        start = now(card)
+        clips = speech.drawn(range(_SHARDS))
+        rendering = (now(card) - start) / len(clips.audio)
         train_encoder(clips, held_out, replace(settings, steps=_STEPS), Path(scratch) / "resume.pt", note)
     first, last = min(steps), max(steps)
     step = (steps[last] - steps[first]) / (last - first)
