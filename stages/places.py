@@ -1,4 +1,4 @@
-"""Where the stages keep things. Every path of the graph is named once here and once in dvc.yaml."""
+"""Where stages keep what they make. Each of these paths is named once here and once in dvc.yaml."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ SAMPLES = Path("metrics/samples")
 REPORT = Path("metrics/report.html")
 BENCH = Path("metrics/bench.json")  # written by `make bench`, which is not a stage
 BENCH_GPU = Path("metrics/bench_gpu.json")  # by studies.bench_gpu, not a stage either
+ENCODER_TRAINING = METRICS / "encoder_training.json"
+READER_METRICS = METRICS / "reader.json"
+PRETRAIN_METRICS = METRICS / "pretrain.json"
+ENCODER_METRICS = METRICS / "encoder.json"  # by studies.assess_encoder, not a stage either
+# Beside the measures of the voices, each of which is named by its voice: no voice can have the name of one of these.
+NOT_OF_A_VOICE = (SUMMARY, ENCODER_TRAINING, READER_METRICS, PRETRAIN_METRICS, ENCODER_METRICS, BENCH, BENCH_GPU)
 BENCH_VOICES = Path("metrics/voices.tsv")  # written by `make bench-voices`, not a stage either
 ABLATION = METRICS / "ablation.tsv"  # by studies.ablation and studies.fitted_rows, which are not stages
 ROWS = METRICS / "rows.tsv"

@@ -13,13 +13,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from filelock import FileLock
 
 from voicepack.errors import VoicepackError
 
 EXPERIMENT = "kokoro-voicepack"
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,10 @@ class MlflowRecorder:
     """
 
     def __init__(self, name: str, uri: str, tags: Mapping[str, str]) -> None:
-        # By itself MLflow tries for minutes, at every call.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         import mlflow
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._uri, self._lost = uri, False
-        mlflow.set_tracking_uri(uri)
+        use_mlflow(uri)
         self._try(_choose_experiment, uri)
         self._try(mlflow.start_run, run_name=name, tags=dict(tags), log_system_metrics=True)
 
@@ -89,20 +85,46 @@ class MlflowRecorder:
     def _try(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         if self._lost:
             return
-        from mlflow.exceptions import MlflowException
-        from requests import RequestException
-
         try:
-            call(*arguments, **options)
-        except (MlflowException, RequestException, OSError) as error:
+            ask_mlflow(call, *arguments, **options)
+        except VoicepackError as error:
             self._lost = True
-            # Of a request that failed, what it comes down to stands at the end.
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rpartition("Caused by ")[2][:200]
             print(
-                f"tracking: MLflow at {self._uri} failed ({reason}). The stage goes on without it; its metrics are in"
+                f"tracking: MLflow at {self._uri} failed ({error}). The stage goes on without it; its metrics are in"
                 " metrics/.",
                 file=sys.stderr,
             )
+
+
+def use_mlflow(uri: str) -> None:
+    """Turn MLflow to a server or a database, and let it be brief: about what it does, and where nobody answers."""
+    # By itself it tries for minutes, at every call, and tells of every change to a database.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(uri)
+
+
+def ask_mlflow(call: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
+    """Call a function of MLflow and return its answer. Raises VoicepackError with the reason in a few words."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    try:
+        return call(*arguments, **options)
+    except (MlflowException, RequestException, OSError) as error:
+        # Of a request that failed, what it comes down to stands at the end.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rpartition("Caused by ")[2]
+        raise VoicepackError(reason[:200]) from None
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the file of a database that is one, or nothing for a server."""
+    path = uri.removeprefix("sqlite:///")
+    return Path(path) if path != uri else None
 
 
 def _choose_experiment(uri: str) -> None:
@@ -112,8 +134,8 @@ def _choose_experiment(uri: str) -> None:
     """
     import mlflow
 
-    file = uri.removeprefix("sqlite:///")
-    with FileLock(f"{file}.lock") if file != uri else nullcontext():
+    file = database_file(uri)
+    with FileLock(f"{file}.lock") if file else nullcontext():
         mlflow.set_experiment(EXPERIMENT)
 
 

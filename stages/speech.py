@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 
 from torch import Tensor
 
@@ -15,8 +16,8 @@ from voicepack.quantised import MODEL_FILE
 from voicepack.rendered_speech import RenderedSpeech
 
 
-def rendered_speech(packs: Mapping[str, Tensor]) -> RenderedSpeech:
-    """Return the speech of stock `packs` by name; Kokoro is loaded when something has to be rendered."""
+def rendered_speech(packs: Mapping[str, Tensor], folder: Path = places.RENDERED_SPEECH) -> RenderedSpeech:
+    """Return the speech of stock `packs` by name, kept in `folder`; Kokoro is loaded when it has to be rendered."""
     weights = sha256(places.KOKORO / MODEL_FILE)
     load = functools.partial(Kokoro, places.KOKORO, processes().device)
-    return RenderedSpeech(places.RENDERED_SPEECH, load, packs, weights)
+    return RenderedSpeech(folder, load, packs, weights)

@@ -19,6 +19,11 @@ class VoiceSettings:
     consent: str = NOT_STATED
 
 
+def voice_names() -> list[str]:
+    """Return the names of all voices, in the order of params.yaml. Raises VoicepackError if there are none."""
+    return list(load_settings("voices", dict[str, dict[str, str]]))
+
+
 def load_voice(name: str) -> VoiceSettings:
     """Read the section of a voice. Raises VoicepackError if no voice was named, or it has no section."""
     if not name:

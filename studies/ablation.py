@@ -14,19 +14,20 @@ import itertools
 import math
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dvc.api import DVCFileSystem
 from dvc.repo import Repo
 
 from stages import places
-from stages.settings import load_settings
+from stages.stage import one_line_errors
+from stages.voice import voice_names
 from studies.ablation_table import LENGTH, MEASURES, Row, lengths, table
 from studies.choices import CHOICES, settings_of
+from studies.tables import with_rows
+from tools.command import command_parser
 from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
 from voicepack.files import read_table, write_ragged_table
@@ -37,22 +38,43 @@ from voicepack.renders import Render, read_renders
 _PAGE = Path("docs/ablation.md")
 
 
-def main(arguments: Sequence[str]) -> None:
-    match arguments:
-        case ["queue", *voices] if voices:
-            earlier = experiments()
-            for choice, voice in itertools.product(CHOICES, voices):
-                if experiment(choice, voice) in earlier:
-                    subprocess.run(["dvc", "exp", "remove", experiment(choice, voice)], check=True)
-                subprocess.run(command(choice, voice), check=True)
-        case ["table"]:
-            rows = keep(read())
-            tables = {"ablation": table(rows), "lengths": lengths(rows)}
-            for name, text in tables.items():
-                print(f"{text}\n")
-                put_table(_PAGE, name, text)
-        case _:
-            raise VoicepackError("use `queue NAME…`, with names of voices in params.yaml, or `table`.")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("studies.ablation", __doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("queue", help="one experiment per choice and voice").add_argument(
+        "voices", nargs="+", metavar="NAME", help="of params.yaml"
+    )
+    commands.add_parser("table", help="write the tables of docs/ablation.md")
+    options = parser.parse_args(arguments)
+    if options.command == "queue":
+        queue(options.voices)
+    else:
+        write_tables()
+
+
+def queue(voices: Sequence[str]) -> None:
+    """Put all choices for voices into DVC's queue, in place of earlier experiments of the same on this commit.
+
+    Raises VoicepackError if DVC refuses one.
+    """
+    earlier = experiments()
+    for choice, voice in itertools.product(CHOICES, voices):
+        if experiment(choice, voice) in earlier:
+            _run(["dvc", "exp", "remove", experiment(choice, voice)])
+        _run(command(choice, voice))
+
+
+def write_tables() -> None:
+    """Add what is done to metrics/ablation.tsv, and write the tables. Raises VoicepackError if nothing is done."""
+    rows = keep(read())
+    for name, text in {"ablation": table(rows), "lengths": lengths(rows)}.items():
+        print(f"{text}\n")
+        put_table(_PAGE, name, text)
+
+
+def _run(command: Sequence[str]) -> None:
+    if status := subprocess.run(command, check=False).returncode:
+        raise VoicepackError(f"`{' '.join(command)}` failed with exit code {status}.")
 
 
 def command(choice: str, voice: str) -> list[str]:
@@ -77,8 +99,7 @@ def experiments() -> dict[str, str]:
 
 def read() -> list[Row]:
     """Return what the experiments on this commit that are done have measured, one row per choice and voice."""
-    voices = load_settings("voices", dict[str, dict[str, str]])
-    names = {experiment(choice, voice): (choice, voice) for choice, voice in itertools.product(CHOICES, voices)}
+    names = {experiment(*each): each for each in itertools.product(CHOICES, voice_names())}
     done = {name: revision for name, revision in experiments().items() if name in names}
     rows = []
     for name, revision in done.items():
@@ -119,10 +140,8 @@ def keep(rows: Sequence[Row]) -> list[Row]:
 
     What is not a choice any more is left out. Raises VoicepackError if nothing is left.
     """
-    kept: dict[tuple[Any, Any], Row] = {}
-    for row in [*(read_table(places.ABLATION) if places.ABLATION.exists() else []), *rows]:
-        kept[row["choice"], row["voice"]] = dict(row)
-    found = [row for choice in CHOICES for _, row in sorted(kept.items()) if row["choice"] == choice]
+    kept = sorted(with_rows(places.ABLATION, rows, ("choice", "voice")), key=lambda row: row["voice"])
+    found = [row for choice in CHOICES for row in kept if row["choice"] == choice]
     if not found:
         raise VoicepackError("no experiment is done. Run `python -m studies.ablation queue NAME…`, `dvc queue start`.")
     write_ragged_table(places.ABLATION, found)
@@ -130,7 +149,5 @@ def keep(rows: Sequence[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (VoicepackError, subprocess.CalledProcessError) as error:
-        sys.exit(f"ablation: {error}")
+    with one_line_errors("ablation"):
+        main()

@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.stats import t
 
-from studies.choices import CHOICES, SEEDS, trains_alike
+from studies.choices import CHOICES, SEEDS, TITLES, trains_alike
 from tools.compare import half_width
 from voicepack.markdown import markdown_table
 
@@ -30,7 +30,8 @@ def table(rows: Sequence[Row]) -> str:
     """
     voices = sorted({row["voice"] for row in rows})
     lines = [_line("mean of the seeds", SEEDS, rows, voices)]
-    lines += [_line(choice, (choice,), rows, voices) for choice in CHOICES if values(rows, (choice,), MEASURES[0])]
+    made = [choice for choice in CHOICES if values(rows, (choice,), MEASURES[0])]
+    lines += [_line(TITLES.get(choice, choice), (choice,), rows, voices) for choice in made]
     return markdown_table(("", *MEASURES, *voices), lines)
 
 

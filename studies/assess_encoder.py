@@ -7,9 +7,7 @@ prints both as Markdown. Not a stage of the graph, because the graph must run wh
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,11 +16,12 @@ from torch import Tensor
 
 from stages import places
 from stages.speech import rendered_speech
+from stages.stage import one_line_errors
 from studies.real_speakers import assess_speakers, datasets
+from tools.command import command_parser
 from voicepack.constants import SAMPLE_RATE
 from voicepack.damage import damage
 from voicepack.enrollment import Enroller
-from voicepack.errors import VoicepackError
 from voicepack.files import write_json, write_table
 from voicepack.likeness import nearest_voice
 from voicepack.markdown import markdown_table
@@ -35,7 +34,7 @@ Read = Callable[[Tensor], Tensor]  # audio [samples] to a voice vector [256]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m studies.assess_encoder", description=__doc__)
+    parser = command_parser("studies.assess_encoder", __doc__)
     parser.add_argument("--speakers", type=Path, help="a folder of datasets, one per real speaker")
     parser.add_argument("--first", type=Path, help="the style encoder of another commit, to compare with")
     arguments = parser.parse_args()
@@ -69,7 +68,7 @@ def main() -> None:
         write_table(places.METRICS / "encoder_speakers.tsv", table)
         metrics |= speakers
         print(markdown(table), end="\n\n")
-    write_json(places.METRICS / "encoder.json", metrics)
+    write_json(places.ENCODER_METRICS, metrics)
     print(markdown(rows), end="\n\n")
     print(markdown([{"metric": name, "value": value} for name, value in metrics.items()]))
 
@@ -121,7 +120,5 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors("assess_encoder"):
         main()
-    except VoicepackError as error:
-        sys.exit(f"assess_encoder: {error}")

@@ -8,20 +8,20 @@ tables of docs/performance.md. With `--voice NAME` it measures another voice and
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 from stages import places
+from stages.stage import one_line_errors
 from studies.bench_precision import precision
 from studies.bench_step import compiled, training_step
 from studies.bench_training import training
 from studies.parts import Part, measured, write_down
+from tools.command import command_parser
 from voicepack.clips import choose_clips, read_clips
 from voicepack.constants import SAMPLE_RATE
 from voicepack.enrollment import Enroller
-from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table
 from voicepack.pack import load_pack
@@ -32,7 +32,7 @@ from voicepack.speed.timing import Spread, interleaved
 _DEMO = "demo"
 _ROUNDS = 3
 _ENROLL_SECONDS = 30.0
-MADE = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
+TIMED_STAGES = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
 _PAGE = Path("docs/performance.md")
 
 
@@ -45,7 +45,7 @@ def main() -> None:
         "precision": precision,
         "stages": stage_by_stage,
     }
-    parser = argparse.ArgumentParser(description="How fast a voice is made and speaks on this machine.")
+    parser = command_parser("studies.bench", __doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(benches))
     parser.add_argument("--voice", default=_DEMO, help="of params.yaml, already made")
     arguments = parser.parse_args()
@@ -79,8 +79,8 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 
 def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
     """Run every stage of the voice once, start included. They write what is there already."""
-    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in MADE}
-    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in MADE}
+    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in TIMED_STAGES}
+    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in TIMED_STAGES}
     on_longest = measure([sys.executable, "-m", "studies.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
@@ -110,7 +110,5 @@ def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors("bench"):
         main()
-    except VoicepackError as error:
-        sys.exit(f"bench: {error}")

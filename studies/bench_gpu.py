@@ -6,8 +6,6 @@ docs/gpu.md.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,10 +18,12 @@ from stages import places
 from stages.encoder import EncoderSettings
 from stages.settings import load_settings
 from stages.speech import rendered_speech
+from stages.stage import one_line_errors
 from studies.bench_gpu_training import agreement, repeated
 from studies.bench_gpu_voices import one_voice, several_voices
 from studies.bench_step import training_step
 from studies.parts import Part, measured, write_down
+from tools.command import command_parser
 from voicepack.constants import SAMPLE_RATE
 from voicepack.device import Precision
 from voicepack.encoder_training import train_encoder
@@ -52,7 +52,7 @@ def main() -> None:
         "voice": one_voice,
         "voices": several_voices,
     }
-    parser = argparse.ArgumentParser(description="How voices are made on a CUDA card.")
+    parser = command_parser("studies.bench_gpu", __doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(parts))
     wanted = parser.parse_args().parts
     if not torch.cuda.is_available():
@@ -88,11 +88,7 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 def encoder(voice: str) -> tuple[dict[str, float], str]:
     """Measure the rendering of clips for the encoder, and the steps of its training; no voice has a part in it."""
     packs, _ = read_tensors(places.STOCK_VOICES)
-    card, speech = torch.device("cuda"), rendered_speech(packs)
-    held_out = speech.stock(HELD_OUT)
-    start = now(card)
-    clips = speech.drawn(range(_SHARDS))
-    rendering = (now(card) - start) / len(clips.audio)
+    card, held_out = torch.device("cuda"), rendered_speech(packs).stock(HELD_OUT)
     settings = load_settings("encoder", EncoderSettings).training
     steps = dict[int, float]()
 
@@ -100,6 +96,10 @@ def encoder(voice: str) -> tuple[dict[str, float], str]:
         steps.setdefault(step, now(card))
 
     with tempfile.TemporaryDirectory() as scratch:
+        speech = rendered_speech(packs, Path(scratch))  # where none lies yet
+        start = now(card)
+        clips = speech.drawn(range(_SHARDS))
+        rendering = (now(card) - start) / len(clips.audio)
         train_encoder(clips, held_out, replace(settings, steps=_STEPS), Path(scratch) / "resume.pt", note)
     first, last = min(steps), max(steps)
     step = (steps[last] - steps[first]) / (last - first)
@@ -108,7 +108,5 @@ def encoder(voice: str) -> tuple[dict[str, float], str]:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors("bench_gpu"):
         main()
-    except VoicepackError as error:
-        sys.exit(f"bench: {error}")

@@ -29,7 +29,7 @@ from voicepack.training import step_losses, train_voice
 from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
 _CARD = torch.device("cuda")
-_STEPS = 4  # whose gradients are compared; both kinds
+_STEPS = 4  # whose gradients are compared: with the recording's prosody, and with the voice's own
 _SENTENCES = 4
 _TRAINED = 6  # steps of a training that is done twice
 

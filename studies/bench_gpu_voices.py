@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stages import places
-from studies.bench import MADE
+from studies.bench import TIMED_STAGES
 from voicepack.markdown import markdown_table
 from voicepack.speed.card import watched_card
 from voicepack.speed.process import measure
@@ -49,7 +49,7 @@ def several_voices(voice: str) -> tuple[dict[str, float], str]:
         folders = [Path(scratch, str(number)) for number in range(len(shares))]
         each = list(pool.map(lambda of: make(voice, *of), zip(folders, shares, strict=True)))
         seconds = time.monotonic() - start
-    slowest = {stage: max(found[stage] for found in each) for stage in MADE}
+    slowest = {stage: max(found[stage] for found in each) for stage in TIMED_STAGES}
     rows = [(f"{stage}, the slowest", f"{found:.0f} s") for stage, found in slowest.items()]
     rows += [
         ("voices at once, each on two cores", f"{len(shares)}"),
@@ -86,4 +86,4 @@ def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
         command = [sys.executable, "-m", f"stages.{stage}", voice]
         return measure(command, cwd=folder, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores)).seconds
 
-    return {stage: seconds(stage) for stage in MADE}
+    return {stage: seconds(stage) for stage in TIMED_STAGES}

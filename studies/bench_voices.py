@@ -1,23 +1,25 @@
 """What DVC itself costs as voices grow in number: python -m studies.bench_voices 1 10 100, or make bench-voices.
 
 Not a stage: times are never the same twice. Nothing is computed but what DVC computes: on a copy of the project whose
-outputs are stand-ins (studies/many_voices.py). metrics/voices.tsv has one row per number of voices, the latest;
-docs/many-voices.md shows them.
+outputs are stand-ins (studies/many_voices.py). metrics/voices.tsv has one row per number of voices, with the latest of
+each figure; docs/many-voices.md shows them.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from stages import places
+from stages.stage import one_line_errors
 from studies.many_voices import UP_TO_DATE, build, dvc, output, write_recordings
+from studies.tables import earlier_rows, with_rows
 from tools.add_voice import add_voice
+from tools.command import command_parser
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table, write_ragged_table
 from voicepack.markdown import markdown_table, put_table
@@ -39,7 +41,7 @@ _WORKS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What DVC itself costs as voices grow in number.")
+    parser = command_parser("studies.bench_voices", __doc__)
     parser.add_argument("voices", type=int, nargs="+")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(_WORKS), default=list(_WORKS), help="for very many voices")
@@ -108,10 +110,13 @@ def _lock_in_memory(folder: Path) -> Iterator[None]:
 
 
 def keep(row: dict[str, float]) -> None:
-    """Write a row into the table, in place of an earlier one for as many voices."""
-    rows = read_table(places.BENCH_VOICES) if places.BENCH_VOICES.exists() else []
-    others = [each for each in rows if int(each["voices"]) != row["voices"]]
-    write_ragged_table(places.BENCH_VOICES, sorted([*others, row], key=lambda each: int(each["voices"])))
+    """Write a row into the table. What it does not have is kept from an earlier one for as many voices."""
+    kept: dict[str, Any] = {}
+    for earlier in earlier_rows(places.BENCH_VOICES):
+        if int(earlier["voices"]) == row["voices"]:
+            kept = earlier
+    rows = with_rows(places.BENCH_VOICES, [kept | row], ("voices",))
+    write_ragged_table(places.BENCH_VOICES, sorted(rows, key=lambda each: int(each["voices"])))
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
@@ -130,7 +135,5 @@ def markdown(rows: list[dict[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors("bench_voices"):
         main()
-    except VoicepackError as error:
-        sys.exit(f"bench_voices: {error}")

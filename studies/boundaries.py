@@ -8,7 +8,6 @@ itself it says what aligning anew, as the voice improves, could gain at most; wi
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,29 +16,30 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stages import places
+from stages.stage import one_line_errors
+from studies.texts import some_texts
+from tools.command import command_parser
 from voicepack.alignment import align
 from voicepack.audio import write_audio
 from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
 from voicepack.damage import damage
-from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.kokoro import Kokoro, row_of
 from voicepack.likeness import cosine
 from voicepack.markdown import markdown_table, put_table
-from voicepack.text import phonemize, sentences
 
 _SPEAKERS = ("af_bella", "am_michael", "bf_emma", "bm_george")
 _TEXTS = 5
-_PHONEMES = range(25, 81)
 _PAGE = Path("docs/ablation.md")
 _HEADER = ("aligned by", "boundaries", "mean, ms", "median, ms", "within 50 ms", "within 100 ms")
 
 
 def main() -> None:
+    command_parser("studies.boundaries", __doc__).parse_args()
     kokoro, packs = Kokoro(places.KOKORO), read_tensors(places.STOCK_VOICES)[0]
     likenesses = read_tensors(places.STOCK_SPEAKERS)[0]
-    texts = [each for each in map(phonemize, sentences("evaluation")) if len(each) in _PHONEMES][:_TEXTS]
+    texts = some_texts(_TEXTS).values()
     errors: dict[str, list[Tensor]] = {}
     for speaker in tqdm(_SPEAKERS, "align"):
         others = sorted(
@@ -90,7 +90,5 @@ def _line(name: str, errors: Tensor) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors("boundaries"):
         main()
-    except VoicepackError as error:
-        sys.exit(f"boundaries: {error}")

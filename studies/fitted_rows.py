@@ -10,7 +10,6 @@ own clips, which is no setting, only measured here.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -20,13 +19,15 @@ import torch
 from torch import Tensor
 
 from stages import places
+from stages.stage import one_line_errors
 from stages.train import read_material
 from studies.ablation import likeness_by_length
 from studies.judging import judge
 from studies.on_processor import training_on_processor
+from studies.tables import with_rows
+from tools.command import command_parser
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import read_clips
-from voicepack.errors import VoicepackError
 from voicepack.evaluation import length_table, summarise
 from voicepack.files import read_table, read_tensors, write_ragged_table
 from voicepack.fitted_rows import fit_rows, shift_deviation
@@ -43,10 +44,10 @@ _PAGE = Path("docs/ablation.md")
 Row = dict[str, Any]  # rows, voice, measures by length
 
 
-def main(voices: Sequence[str]) -> None:
-    if not voices:
-        raise VoicepackError("name voices of params.yaml that are made.")
-    for voice in voices:
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("studies.fitted_rows", __doc__)
+    parser.add_argument("voices", nargs="+", metavar="NAME", help="of params.yaml, already made")
+    for voice in parser.parse_args(arguments).voices:
         keep(compare(voice))
     text = table([dict(row) for row in read_table(places.ROWS)])
     print(text)
@@ -92,9 +93,7 @@ def f0_error_by_length(losses: VoiceLosses, clips: Sequence[AlignedClip], pack: 
 
 def keep(lines: Sequence[Row]) -> None:
     """Add lines to metrics/rows.tsv in place of the same voices' earlier ones."""
-    voices = {line["voice"] for line in lines}
-    earlier = read_table(places.ROWS) if places.ROWS.exists() else []
-    write_ragged_table(places.ROWS, [*(row for row in earlier if row["voice"] not in voices), *lines])
+    write_ragged_table(places.ROWS, with_rows(places.ROWS, lines, ("voice",)))
 
 
 def table(lines: Sequence[Row]) -> str:
@@ -115,7 +114,5 @@ def table(lines: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VoicepackError as error:
-        sys.exit(f"fitted_rows: {error}")
+    with one_line_errors("fitted_rows"):
+        main()

@@ -12,7 +12,9 @@ import torch
 
 from stages import places
 from stages.settings import load_settings
+from stages.stage import one_line_errors
 from stages.train import TrainSettings
+from tools.command import command_parser
 from voicepack.alignment import align
 from voicepack.audio import write_audio
 from voicepack.clips import Clip
@@ -30,6 +32,7 @@ _SPEED = 0.77  # then it lasts 30 s, which is as long as a clip may be
 
 def main() -> None:
     """Take a few steps, and say on how much speech."""
+    command_parser("studies.longest_step", __doc__).parse_args()
     settings = load_settings("train", TrainSettings)
     packs, _ = read_tensors(places.STOCK_VOICES)
     speaker, voice, *_ = (base_vector(pack)[None] for pack in packs.values())
@@ -56,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors("longest_step"):
+        main()

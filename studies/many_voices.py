@@ -22,7 +22,8 @@ UP_TO_DATE = "Data and pipelines are up to date."
 _ROOT = Path(__file__).parents[1]
 _COPIED = (".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "metrics/bench.json", "params.yaml")
 _CODE = ("stages", "voicepack")
-# In the folder that a stage writes, counted on the demo voice: DVC looks at each. One where nothing is said.
+# Files in the folder that a stage writes, counted on the demo voice: DVC looks at each. A folder of a stage that is not
+# listed gets one file.
 _FILES = {"weights": 2, "demo": 22, "prepare": 22, "reference": 33, "baselines": 91, "evaluate": 29}
 _RECORDINGS = 21
 

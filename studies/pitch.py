@@ -10,7 +10,6 @@ on, and the stock voice beside it was not. "Difference" is that of the correlati
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from torch import Tensor
 
 from stages import places
 from stages.hearing import nearest_stock
+from stages.stage import one_line_errors
+from tools.command import command_parser
 from voicepack.clips import Clip, read_clips
 from voicepack.comparison import compare
 from voicepack.confidence import difference
@@ -69,9 +70,10 @@ class Intonation:
         return math.exp(self.weights @ self.f0_spread_ratios.log())
 
 
-def main(voices: Sequence[str]) -> None:
-    if not voices:
-        raise VoicepackError("name voices of params.yaml that are made.")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("studies.pitch", __doc__)
+    parser.add_argument("voices", nargs="+", metavar="NAME", help="of params.yaml, already made")
+    voices = parser.parse_args(arguments).voices
     kokoro, stock = Kokoro(places.KOKORO), read_tensors(places.STOCK_VOICES)[0]
     lines = []
     for voice in voices:
@@ -110,7 +112,5 @@ def intonations(kokoro: Kokoro, clips: Sequence[Clip], packs: Sequence[Tensor]) 
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VoicepackError as error:
-        sys.exit(f"pitch: {error}")
+    with one_line_errors("pitch"):
+        main()

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from stages import places
 from stages.prepare import PrepareSettings
 from stages.settings import load_settings
+from studies.texts import some_texts
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.dataset import METADATA_FILE, read_dataset
@@ -26,7 +27,6 @@ from voicepack.kokoro import Kokoro
 from voicepack.likeness import cosine, nearest_voice, normalised_likeness
 from voicepack.preparation import prepare_clips
 from voicepack.split import split_clips
-from voicepack.text import phonemize, sentences
 from voicepack.verification import consistency, equal_error_rate, retrieval_top1
 from voicepack.voice_reader import blend
 
@@ -108,12 +108,12 @@ def read_speaker(folder: Path, clips_folder: Path) -> Speaker:
 def enroll_speakers(enroller: Enroller, speakers: Sequence[Speaker]) -> list[Enrolled]:
     """Enroll every speaker and hear the packs beside the nearest stock voices, on the same sentences."""
     kokoro, judge, transcriber = Kokoro(places.KOKORO), enroller.speaker_encoder, Transcriber()
-    texts = [text for text in sentences("evaluation") if 25 <= len(phonemize(text)) <= 80][:_SENTENCES]
+    texts = some_texts(_SENTENCES)
     stock: dict[str, tuple[list[Tensor], float]] = {}
 
     def hear(pack: Tensor) -> tuple[list[Tensor], float]:
-        renders = [kokoro.render(phonemize(text), pack) for text in texts]
-        errors = word_error_rate(texts, [transcriber.transcribe(render) for render in renders])
+        renders = [kokoro.render(phonemes, pack) for phonemes in texts.values()]
+        errors = word_error_rate(list(texts), [transcriber.transcribe(render) for render in renders])
         return [judge.embed(render) for render in renders], errors
 
     rows = []

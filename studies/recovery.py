@@ -7,7 +7,6 @@ A loss that is no lower at the truth than at what was found cannot tell the two 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +15,10 @@ import torch
 from torch import Tensor
 
 from stages import places
+from stages.stage import one_line_errors
 from stages.train import read_material
 from studies.on_processor import training_on_processor
+from tools.command import command_parser
 from voicepack.alignment import AlignedClip
 from voicepack.constants import DECODER, PREDICTOR
 from voicepack.errors import VoicepackError
@@ -32,14 +33,12 @@ _STEPS = 16  # each compares the sound of one clip and the prosody of several
 _SOUND = ("mel", "mel_statistics", "timbre", "speaker")
 
 
-def main(arguments: Sequence[str]) -> None:
-    match arguments:
-        case [voice]:
-            text = table(voice)
-            print(text)
-            put_table(_PAGE, "recovery", text)
-        case _:
-            raise VoicepackError("name one voice whose true vector is known, such as demo.")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("studies.recovery", __doc__)
+    parser.add_argument("voice", metavar="NAME", help="whose true vector is known, such as demo")
+    text = table(parser.parse_args(arguments).voice)
+    print(text)
+    put_table(_PAGE, "recovery", text)
 
 
 def table(voice: str) -> str:
@@ -87,7 +86,5 @@ def mean_losses(
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VoicepackError as error:
-        sys.exit(f"recovery: {error}")
+    with one_line_errors("recovery"):
+        main()

@@ -11,7 +11,6 @@ held out.
 from __future__ import annotations
 
 import json
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,10 @@ from statistics import fmean
 import torch
 
 from stages import places
+from stages.stage import one_line_errors
 from studies.judging import judge
 from tools.add_voice import add_voice
+from tools.command import command_parser
 from voicepack.audio import write_audio
 from voicepack.clips import read_clips
 from voicepack.damage import add_noise
@@ -43,21 +44,26 @@ _MEASURES = ("wer", "dnsmos")
 _PAGE = Path("docs/ablation.md")
 
 
-def main(arguments: Sequence[str]) -> None:
-    match arguments:
-        case ["copy", *voices] if len(voices) > 1:
-            # The strangers of each voice are the voice before it.
-            for voice, stranger in zip(voices, [voices[-1], *voices], strict=False):
-                for kind in SPOILED:
-                    name = spoiled_name(voice, kind)
-                    copy(voice, kind, stranger, _DATASETS / name)
-                    add_voice(name, _DATASETS / name)
-        case ["table", *voices] if voices:
-            rows = table({voice: metrics(voice) for voice in voices})
-            print(rows)
-            put_table(_PAGE, "spoiled", rows)
-        case _:
-            raise VoicepackError("use `copy NAME NAME…` or `table NAME…`, with names of voices in params.yaml.")
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = command_parser("studies.spoil", __doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    copied = commands.add_parser("copy", help="make datasets, and voices of them; of two voices at least")
+    copied.add_argument("first", metavar="NAME")  # and others: the strangers of each are another's clips
+    for command in (copied, commands.add_parser("table", help="write the table of docs/ablation.md")):
+        command.add_argument("voices", nargs="+", metavar="NAME", help="of params.yaml, already made")
+    options = parser.parse_args(arguments)
+    if options.command == "copy":
+        voices = [options.first, *options.voices]
+        # The strangers of each voice are the voice before it.
+        for voice, stranger in zip(voices, [voices[-1], *voices], strict=False):
+            for kind in SPOILED:
+                name = spoiled_name(voice, kind)
+                copy(voice, kind, stranger, _DATASETS / name)
+                add_voice(name, _DATASETS / name)
+    else:
+        rows = table({voice: metrics(voice) for voice in options.voices})
+        print(rows)
+        put_table(_PAGE, "spoiled", rows)
 
 
 def spoiled_name(voice: str, kind: str) -> str:
@@ -111,7 +117,5 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except VoicepackError as error:
-        sys.exit(f"spoil: {error}")
+    with one_line_errors("spoil"):
+        main()

@@ -11,7 +11,7 @@ from imports import ROOT
 from stages import places
 from studies import ablation
 from studies.ablation_table import _EXPANSIONS, chance, lengths, table
-from studies.choices import CHOICES, settings_of
+from studies.choices import CHOICES, COMMON, settings_of
 from voicepack.errors import VoicepackError
 from voicepack.files import read_table
 from voicepack.markdown import markdown_table, put_table
@@ -27,7 +27,7 @@ def row(choice: str, voice: str, likeness: float, curve: float = 0.5) -> dict[st
 def test_a_choice_for_a_voice_is_an_experiment() -> None:
     settings = [
         "train.steps=40", "train.lr=0.1", "train.adam_beta2=0.999", "train.prosody_clips=4", "evaluate.seeds=1",
-        "expand.rows=curve", "expand.precision=float32", "train.losses.speaker=0",
+        "expand.rows=curve", "expand.calibration_seconds=30", "expand.precision=float32", "train.losses.speaker=0",
     ]  # fmt: skip
     assert ablation.command("no speaker loss", "lj") == [
         "dvc", "exp", "run", "--queue", "--name", "ablation-no-speaker-loss-lj",
@@ -43,6 +43,12 @@ def test_every_choice_is_a_knob_of_params() -> None:
             for key in name.split("."):
                 assert key in value, name
                 value = value[key]
+
+
+def test_what_is_said_to_be_as_in_params_is() -> None:
+    train = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
+    stated = {f"train.{name}": value for name, value in train.items() if f"train.{name}" in COMMON}
+    assert CHOICES[f"{train['steps']} steps as in params.yaml"] == stated
 
 
 def test_later_experiments_add_to_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +69,7 @@ def test_choices_are_compared_over_the_voices_that_have_both() -> None:
     ).splitlines()
     values = "| 0.500 | 0.020 | 3.200 | 1.050 | 1.000 | 0.400 | 0.600 |  |"
     assert rows[2:4] == [f"| mean of the seeds {values}", f"| {first} {values}"]
-    assert rows[4].startswith("| no prior | 0.500 (-0.100) | 0.020 (+0.000) |")
+    assert rows[4].startswith("| no prior loss | 0.500 (-0.100) | 0.020 (+0.000) |")
     assert rows[4].endswith("|  | 0.500 | 0.900 |")
     assert len(rows) == 5
 
@@ -78,7 +84,7 @@ def test_with_a_change_stands_what_chance_makes_of_it() -> None:
     assert chance(rows, "likeness_normalised") == pytest.approx(one_training, abs=1e-3)
     last = table(rows).splitlines()[-1]
     within = one_training * math.sqrt(1 + 1 / 3)  # of one training beside the mean of three
-    assert last.startswith(f"| no prior | 0.500 (+0.300 ± {within:.3f}) | 0.020 (+0.000 ± 0.000) |")
+    assert last.startswith(f"| no prior loss | 0.500 (+0.300 ± {within:.3f}) | 0.020 (+0.000 ± 0.000) |")
     assert math.isnan(chance(rows[:2], "likeness_normalised"))
 
 
@@ -121,10 +127,21 @@ def test_what_was_not_measured_is_left_blank(tmp_path: Path, monkeypatch: pytest
     assert lengths(kept).splitlines()[0] == "| phonemes | 11-50 |"
 
 
-def test_without_voices_or_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
-    with pytest.raises(VoicepackError, match="use `queue NAME"):
+def test_without_voices_nothing_is_queued(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
         ablation.main(["queue"])
+    assert "required: NAME" in capsys.readouterr().err
+
+
+def test_what_dvc_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablation, "experiments", dict)
+    monkeypatch.setattr(ablation, "command", lambda *_: ["false", "lj"])
+    with pytest.raises(VoicepackError, match=r"^`false lj` failed with exit code 1\.$"):
+        ablation.main(["queue", "lj"])
+
+
+def test_without_results_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ABLATION", tmp_path / "ablation.tsv")
     with pytest.raises(VoicepackError, match="no experiment is done"):
         ablation.keep([])
 

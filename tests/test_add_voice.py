@@ -13,6 +13,8 @@ import pytest
 import yaml
 from imports import ROOT
 
+from stages import places
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -66,12 +68,64 @@ def test_without_a_registry_nothing_is_added(project: Path) -> None:
     assert add(project, "me", "family", "--speaker", "ann").stdout.startswith("params.yaml: voices.me added")
 
 
-def test_a_speaker_whose_name_is_no_name_of_a_voice_adds_nobody(project: Path) -> None:
-    metadata = project / "family/train/metadata.jsonl"
-    metadata.write_text(metadata.read_text().replace('"speaker": "ben"', '"speaker": "Mary Ann"'))
-    finished = add(project, "home", "family", "--every-speaker")
-    assert finished.stderr == "add_voice: NAME is 'home_Mary Ann'. Use letters, digits, '_' and '-' only.\n"
+@pytest.mark.parametrize("name", ["reader", "summary", "encoder", "Bench_GPU"])
+def test_a_name_under_which_measures_of_no_voice_lie_is_one_line(project: Path, name: str) -> None:
+    finished = add(project, name, "family")
+    said = f"NAME is '{name}', but metrics/{name}.json is not of a voice. Choose another."
+    assert finished.stderr == f"add_voice: {said}\n"
     assert added(project) == {}
+
+
+def test_all_metrics_that_are_not_of_a_voice_are_known() -> None:
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    metrics = {name for stage in graph["stages"].values() for each in stage.get("metrics", []) for name in each}
+    written_by_commands = {*graph["metrics"], str(places.BENCH_GPU)}
+    assert metrics | written_by_commands == set(map(str, places.NOT_OF_A_VOICE))
+
+
+def call_ben(project: Path, name: str) -> None:
+    """Call the second speaker of the recordings otherwise."""
+    metadata = project / "family/train/metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"speaker": "ben"', f'"speaker": "{name}"'))
+
+
+def test_a_speaker_may_have_a_name_that_no_voice_can_have(project: Path) -> None:
+    call_ben(project, "Mary Ann")
+    assert add(project, "home", "family", "--every-speaker").returncode == 0
+    assert added(project)["home_Mary_Ann"] == {"data": "family", "speaker": "Mary Ann"}
+
+
+def test_two_speakers_whose_voices_would_have_one_name_add_nobody(project: Path) -> None:
+    metadata = project / "family/train/metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"speaker": "ann"', '"speaker": "Mary_Ann"'))
+    call_ben(project, "Mary Ann")
+    finished = add(project, "home", "family", "--every-speaker")
+    assert finished.stderr == (
+        "add_voice: 'Mary Ann' and 'Mary_Ann' would both be voice 'home_Mary_Ann'. Add each under a name of its own,"
+        " with --speaker.\n"
+    )
+    assert added(project) == {}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_speaker_who_is_not_there_is_one_line(project: Path, named: bool) -> None:
+    if not named:
+        (project / "family/train/metadata.jsonl").write_text('{"file_name": "a.wav", "text": "Hello."}')
+    finished = add(project, "me", "family", "--speaker", "Nobody")
+    known = "Known: ann, ben." if named else "No line of it names a speaker."
+    assert finished.stderr == f"add_voice: family: no speaker 'Nobody'. {known}\n"
+    assert added(project) == {}
+
+
+def test_it_says_what_came_of_a_voice_that_is_there(project: Path) -> None:
+    add(project, "me", "family", "--speaker", "ben")
+    assert add(project, "me", "family", "--speaker", "ann").stdout == "params.yaml: voices.me changed.\n"
+    graph = project / "dvc.yaml"
+    text = graph.read_text()
+    graph.write_text(text[: text.index("  me:\n    path:")])
+    said = "dvc.yaml: the packs of voices.me added to the registry.\n"
+    assert [add(project, "me", "family").stdout for _ in range(2)] == [said, ""]
+    assert graph.read_text() == text
 
 
 def test_one_speaker_is_chosen_by_name(project: Path) -> None:
@@ -96,8 +150,7 @@ def test_a_name_that_the_registry_cannot_tell_from_another_is_one_line(project: 
 
 
 def test_speakers_whose_names_the_registry_cannot_tell_apart_add_nobody(project: Path) -> None:
-    metadata = project / "family/train/metadata.jsonl"
-    metadata.write_text(metadata.read_text().replace('"speaker": "ben"', '"speaker": "Ann"'))
+    call_ben(project, "Ann")
     finished = add(project, "home", "family", "--every-speaker")
     assert finished.stderr == "add_voice: NAME is 'home_Ann', which is too like voice 'home_ann'. Choose another.\n"
     assert added(project) == {}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from studies.assess_encoder import SECONDS, markdown, measure
 from studies.real_speakers import datasets, first_seconds, read_speaker
+from studies.texts import some_texts
 from voicepack.errors import VoicepackError
 from voicepack.rendered_speech import HELD_OUT_CLIPS, Speech
 from voicepack.voices import HELD_OUT
@@ -80,3 +81,10 @@ def test_a_real_speaker_is_split_as_the_pipeline_splits(tmp_path: Path) -> None:
     assert speaker.name == "libritts_908"
     assert {clip.name for clip in speaker.train}.isdisjoint(clip.name for clip in speaker.held_out)
     assert len(speaker.train) + len(speaker.held_out) == 7
+
+
+def test_texts_of_studies_are_of_middling_length() -> None:
+    texts = some_texts(4)
+    assert len(texts) == 4
+    assert all(25 <= len(phonemes) <= 80 for phonemes in texts.values())
+    assert texts == dict(list(some_texts(100).items())[:4])

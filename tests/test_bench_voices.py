@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from stages import places
-from studies.bench_voices import bench, markdown
+from studies.bench_voices import bench, keep, markdown
 from studies.many_voices import UP_TO_DATE, build, output, write_recordings
 from tools.add_voice import add_voice
+from voicepack.files import read_table
 
 VOICES = ("voice_000000", "voice_000001")
 
@@ -70,6 +71,16 @@ def test_only_what_is_asked_for_is_measured(tmp_path: Path) -> None:
     assert {name for name in row if name.endswith("_s")} == {"memory_s", "add_s", "memory_cpu_s", "add_cpu_s"}
     assert min(row.values()) > 0
     assert not list(Path("/dev/shm").glob(f"{tmp_path.name}*"))
+
+
+def test_what_was_not_measured_again_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "BENCH_VOICES", tmp_path / "voices.tsv")
+    first, other = {"voices": 10, "repro_s": 2.0, "add_s": 1.0}, {"voices": 1, "repro_s": 0.5}
+    for row in (first, other, {"voices": 10, "add_s": 3.0}):
+        keep(row)
+    assert read_table(tmp_path / "voices.tsv") == [
+        {"voices": "1", "repro_s": "0.5", "add_s": ""}, {"voices": "10", "repro_s": "2", "add_s": "3"}
+    ]  # fmt: skip
 
 
 def test_the_table_names_every_figure() -> None:

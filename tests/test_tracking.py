@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,10 @@ from stages.tracking import tracking_uri
 from tools.find_run import find_run
 from voicepack.errors import VoicepackError
 
-ENVIRONMENT = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME", "RANK")
+ENVIRONMENT = (
+    "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+    "DVC_STAGE", "DVC_EXP_NAME", "RANK",
+)  # fmt: skip
 TRACKING = "tracking:\n  tensorboard: false\n  wandb: false\n  wandb_project: voices\n"
 PARAMS = "work:\n  lr: {lr}\n  losses:\n    mel: 0.5\n" + TRACKING
 
@@ -65,7 +69,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project in a Git repository, with the database at its root, as the working directory."""
-    for name in ENVIRONMENT:  # MLflow sets the first by itself: what it was before is restored afterwards
+    for name in ENVIRONMENT:  # some are set on the way: what they were before is restored afterwards
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -219,9 +223,38 @@ def test_a_small_number_in_dvc_lock_leads_to_its_run_too(project: Path) -> None:
     assert [run.info.run_id for run in runs(project)] == [find_run("work")]
 
 
-def test_a_stage_that_ran_elsewhere_is_one_line(project: Path) -> None:
+@pytest.fixture
+def made_elsewhere(project: Path) -> Path:
+    """The project with a stage in its lock file that has no run in its database."""
     lock = {"deps": [{"path": "data", "hash": "md5", "md5": "0" * 32}], "params": {"params.yaml": {"work": 1}}}
     (project / "dvc.lock").write_text(f"schema: '2.0'\nstages: {{work: {lock}}}\n".replace("'", '"'))
+    return project
+
+
+def test_a_stage_that_ran_elsewhere_is_one_line(made_elsewhere: Path) -> None:
     with pytest.raises(VoicepackError, match="It ran elsewhere") as caught:
         find_run("work")
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_database_it_is_one_line_and_none_is_made(made_elsewhere: Path) -> None:
+    database = made_elsewhere / "mlflow.db"
+    database.unlink()
+    with pytest.raises(VoicepackError, match=r"mlflow\.db: no such file\. No stage has left an MLflow run here\.$"):
+        find_run("work")
+    assert not database.exists()
+
+
+def test_a_server_that_is_away_is_one_line_within_seconds(
+    made_elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        start = time.monotonic()
+        with pytest.raises(VoicepackError, match=f"^{address} does not answer ") as caught:
+            find_run("work")
+    assert time.monotonic() - start < 30
+    assert "Connection refused" in str(caught.value)
     assert "\n" not in str(caught.value)

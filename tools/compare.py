@@ -7,7 +7,6 @@ noise is of Kokoro's dice alone. Of several voices the mean change follows, with
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -17,6 +16,8 @@ from dvc.repo import Repo
 from scipy.stats import t
 
 from stages import places
+from stages.stage import one_line_errors
+from tools.command import command_parser
 from voicepack.errors import VoicepackError
 from voicepack.measures import MEASURES
 
@@ -63,8 +64,12 @@ def half_width(changes: Sequence[float]) -> float:
     return float(t.ppf(0.975, len(changes) - 1)) * stdev(changes) / math.sqrt(len(changes))
 
 
+def main() -> None:
+    parser = command_parser("tools.compare", __doc__)
+    parser.add_argument("revision", metavar="REVISION", nargs="?", default="HEAD", help="default: %(default)s")
+    print(table(parser.parse_args().revision))
+
+
 if __name__ == "__main__":
-    try:
-        print(table(sys.argv[1] if len(sys.argv) > 1 else "HEAD"))
-    except VoicepackError as error:
-        sys.exit(f"compare: {error}")
+    with one_line_errors("compare"):
+        main()

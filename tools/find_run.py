@@ -7,11 +7,10 @@ is taken as it lies here.
 
 from __future__ import annotations
 
-import argparse
-import sys
-
-from stages.recorders import EXPERIMENT
+from stages.recorders import EXPERIMENT, ask_mlflow, database_file, use_mlflow
+from stages.stage import one_line_errors
 from stages.tracking import locked_inputs_md5, tracking_uri
+from tools.command import command_parser
 from voicepack.errors import VoicepackError
 
 
@@ -20,33 +19,36 @@ def find_run(address: str, revision: str = "") -> str:
 
     Raises VoicepackError if dvc.lock does not have the stage, no run has its inputs, or the server is away.
     """
+    inputs, uri = locked_inputs_md5(address, revision), tracking_uri()
+    if (file := database_file(uri)) and not file.exists():
+        raise VoicepackError(f"{file}: no such file. No stage has left an MLflow run here.")
     import mlflow
-    from mlflow.exceptions import MlflowException
 
-    mlflow.set_tracking_uri(tracking_uri())
-    inputs = locked_inputs_md5(address, revision)
+    use_mlflow(uri)
     try:
-        runs = mlflow.search_runs(
+        runs = ask_mlflow(
+            mlflow.search_runs,
             experiment_names=[EXPERIMENT],
             filter_string=f"tags.`dvc.stage` = '{address}' and tags.`dvc.inputs_md5` = '{inputs}'"
             " and attributes.status = 'FINISHED'",
             order_by=["attributes.start_time DESC"],
             output_format="list",
         )
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise VoicepackError(f"{tracking_uri()} does not answer ({reason}). Is the server there?") from None
+    except VoicepackError as reason:
+        raise VoicepackError(f"{uri} does not answer ({reason}). Is the server there?") from None
     if not runs:
-        raise VoicepackError(f"{address}: no MLflow run with these inputs in {tracking_uri()}. It ran elsewhere.")
+        raise VoicepackError(f"{address}: no MLflow run with these inputs in {uri}. It ran elsewhere.")
     return str(runs[0].info.run_id)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tools.find_run", description=__doc__)
+def main() -> None:
+    parser = command_parser("tools.find_run", __doc__)
     parser.add_argument("stage", metavar="STAGE", help="such as train@me")
     parser.add_argument("revision", metavar="REVISION", nargs="?", default="")
     options = parser.parse_args()
-    try:
-        print(find_run(options.stage, options.revision))
-    except VoicepackError as error:
-        sys.exit(f"find_run: {error}")
+    print(find_run(options.stage, options.revision))
+
+
+if __name__ == "__main__":
+    with one_line_errors("find_run"):
+        main()

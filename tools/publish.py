@@ -5,14 +5,14 @@ Without --send it only shows what it would send.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from stages import places
+from stages.stage import one_line_errors
 from stages.voice import NOT_STATED, load_voice
+from tools.command import command_parser
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 
@@ -66,23 +66,21 @@ def publish(repository: str, files: dict[str, Path]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.publish", description=__doc__)
+    parser = command_parser("tools.publish", __doc__)
     parser.add_argument("voice", metavar="NAME")
     parser.add_argument("repository", metavar="OWNER/REPOSITORY")
     parser.add_argument("--send", action="store_true", help="do it; after `hf auth login`, or with HF_TOKEN")
     options = parser.parse_args(arguments)
-    try:
-        files = files_of(options.voice)
-        for name, path in files.items():
-            print(f"{path.stat().st_size / 1000:10.1f} kB  {name:32} from {path}")
-        print(f"\n{files['README.md'].read_text()}")
-        if options.send:
-            print(f"Sent: {publish(options.repository, files)}")
-        else:
-            print(f"Nothing was sent. Add --send to publish this at {options.repository}.")
-    except VoicepackError as error:
-        sys.exit(f"publish: {error}")
+    files = files_of(options.voice)
+    for name, path in files.items():
+        print(f"{path.stat().st_size / 1000:10.1f} kB  {name:32} from {path}")
+    print(f"\n{files['README.md'].read_text()}")
+    if options.send:
+        print(f"Sent: {publish(options.repository, files)}")
+    else:
+        print(f"Nothing was sent. Add --send to publish this at {options.repository}.")
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors("publish"):
+        main()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from stages import places
 from stages.hearing import nearest_stock
+from stages.stage import one_line_errors
+from tools.command import command_parser
+from voicepack.errors import VoicepackError
 from voicepack.files import read_table
 from voicepack.markdown import markdown_table
 from voicepack.measures import BUCKETS, MEASURES
@@ -94,15 +96,23 @@ def _mean(rows: Sequence[Mapping[str, str]], column: str) -> str:
     return f"{fmean(values):.3f}" if values else ""
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 1:
+def main() -> None:
+    parser = command_parser("tools.show", __doc__)
+    parser.add_argument("voices", metavar="NAME", nargs="*")
+    voices = parser.parse_args().voices
+    if not voices:
         print(f"{all_voices()}\n\n{by_length()}")
-        sys.exit()
-    for name in sys.argv[1:]:
+        return
+    for name in voices:
         if not all(path.exists() for path in (places.measures(name), places.scores(name), places.speaker(name))):
-            sys.exit(f"show: voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
+            raise VoicepackError(f"voice '{name}' was not evaluated. Run `dvc repro card@{name}`.")
         print(f"\n{table(name)}\n")
         print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
         print(f"Samples:    {places.voice_samples(name)}")
     if places.REPORT.exists():
         print(f"Listen:     {places.REPORT}   (open it in a browser)")
+
+
+if __name__ == "__main__":
+    with one_line_errors("show"):
+        main()
