@@ -61,7 +61,7 @@ def main() -> None:
         others = torch.stack([base_vector(pack) for pack in training_voices(packs).values()])
         mean_voice = relative_errors(others.mean(0, keepdim=True), held_out.voices)
         metrics = errors.named("error") | mean_voice.named("error", "mean_voice_")
-        write_json(places.METRICS / "encoder_training.json", metrics)
+        write_json(places.ENCODER_TRAINING, metrics)
         stage.run.log_metrics(metrics)
 
 

@@ -29,7 +29,7 @@ def main() -> None:
             **mean_voice.named("error", "mean_voice_"),
             **encoder_alone.named("error", "style_itself_"),
         }
-        write_json(places.METRICS / "pretrain.json", metrics)
+        write_json(places.PRETRAIN_METRICS, metrics)
         stage.run.log_metrics(metrics)
 
 

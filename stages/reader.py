@@ -38,7 +38,7 @@ def main() -> None:
         errors = relative_errors(reader.read(measure(held_out, 0)), held_out.voices)
         mean_voice = relative_errors(reader.centre[None], held_out.voices)
         metrics = errors.named("error") | mean_voice.named("error", "mean_voice_")
-        write_json(places.METRICS / "reader.json", metrics)
+        write_json(places.READER_METRICS, metrics)
         stage.run.log_metrics(metrics)
 
 
