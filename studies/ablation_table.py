@@ -10,7 +10,7 @@ from typing import Any
 from scipy.stats import t
 
 from studies.choices import CHOICES, SEEDS, TITLES, trains_alike
-from tools.compare import half_width
+from voicepack.confidence import half_width
 from voicepack.markdown import markdown_table
 
 MEASURES = ("likeness_normalised", "wer", "dnsmos", "f0_mean_ratio", "rate_ratio")

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from scipy.stats import t
 
 from stages import places
 from stages.stage import one_line_errors
 from tools.command import command_parser
+from voicepack.confidence import half_width
 from voicepack.errors import VoicepackError
 from voicepack.measures import MEASURES
 
@@ -55,13 +55,6 @@ def mean_line(name: str, values: Sequence[tuple[float, float]]) -> str:
     old, new = (fmean(side) for side in zip(*values, strict=True))
     half = half_width([after - before for before, after in values])
     return f"{f'{len(values)} voices':16}{name:22}{old:12.3f}{new:12.3f}   {new - old:+.3f} ± {half:.3f}"
-
-
-def half_width(changes: Sequence[float]) -> float:
-    """Return half the 95 % interval of the mean of changes, one of each voice, by Student's t; nan of one alone."""
-    if len(changes) < 2:
-        return math.nan
-    return float(t.ppf(0.975, len(changes) - 1)) * stdev(changes) / math.sqrt(len(changes))
 
 
 def main() -> None:

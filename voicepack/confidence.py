@@ -6,7 +6,10 @@ A measure is a weighted mean over sentences (weights are 1, or the words of each
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import stdev
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +62,15 @@ def difference(
     tail = (1 - _LEVEL) / 2
     low, high = np.quantile(means[0] - means[1], [tail, 1 - tail])
     return Interval(values[0] - values[1], float(low), float(high))
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Return half the 95 % interval of the mean of values, such as one of each voice, by Student's t; nan of one."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return math.nan
+    return float(t.ppf((1 + _LEVEL) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
 
 
 def _bootstrap(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
