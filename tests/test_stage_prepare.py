@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from imports import ROOT, TESTS
 from recordings import TEXTS, babble, real_speech, write_dataset, write_hours, write_metadata
 
-from stages import prepare
+from stages import places, prepare
 from voicepack.audio import write_audio
 from voicepack.clips import read_clips
-from voicepack.files import read_table
+from voicepack.files import read_table, read_tensors, write_tensors
 
 TRACKING = {"tracking": {"tensorboard": False, "wandb": False, "wandb_project": "voices"}}
 SETTINGS = {
@@ -74,6 +75,20 @@ def test_recordings_become_clips(
     assert {each.text for each in train + held_out} == set(TEXTS)
     assert read_table(folder / "rejected.tsv") == []
     assert "mine: 4 clips to train on, 2 held out, 0 rejected" in capsys.readouterr().out
+
+
+def test_the_true_voice_of_a_synthetic_speaker_goes_with_his_clips(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = {"voice": torch.arange(256.0)}
+    write_dataset(project / "recordings")
+    write_tensors(project / "recordings" / places.TRUTH, truth)
+    kept = project / "data" / "clips" / "mine" / places.TRUTH
+    assert run(monkeypatch, "mine") == ""
+    torch.testing.assert_close(read_tensors(kept)[0], truth, rtol=0, atol=0)
+    (project / "recordings" / places.TRUTH).unlink()
+    assert run(monkeypatch, "mine") == ""
+    assert not kept.exists()
 
 
 def test_a_validation_of_which_nothing_is_left_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
