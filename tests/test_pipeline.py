@@ -16,6 +16,7 @@ import soundfile
 import torch
 import yaml
 from imports import ROOT
+from quick_project import stages_run
 from torch import Tensor
 
 from voicepack.audio import write_audio
@@ -72,7 +73,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
     _run(folder, "dvc", "repro", "-q", "code")
     _run(folder, "dvc", "commit", "-q", "-f", "weights")
     output = _run(folder, "dvc", "repro", "card@tiny")
-    assert _stages_run(output) == STAGES, "what is committed must be up to date, and only the new voice's stages run"
+    assert stages_run(output) == STAGES, "what is committed must be up to date, and only the new voice's stages run"
     return folder
 
 
@@ -103,7 +104,7 @@ def test_samples_can_be_heard(project: Path) -> None:
 
 
 def test_second_repro_runs_nothing(project: Path) -> None:
-    assert _stages_run(_run(project, "dvc", "repro", "card@tiny")) == []
+    assert stages_run(_run(project, "dvc", "repro", "card@tiny")) == []
 
 
 def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
@@ -172,7 +173,7 @@ def test_made_anew_everything_is_the_same_to_the_byte(project: Path) -> None:
     _run(project, "git", "add", "dvc.lock")
     forced = _run(project, "dvc", "repro", "--force", "--downstream", "prepare@tiny")
     names = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate", "card")
-    assert sorted(_stages_run(forced)) == sorted([*(f"{name}@tiny" for name in names), "report"])
+    assert sorted(stages_run(forced)) == sorted([*(f"{name}@tiny" for name in names), "report"])
     _run(project, "git", "diff", "--exit-code", "dvc.lock")
 
 
@@ -210,7 +211,7 @@ def test_the_demo_spoken_anew_is_the_same_to_the_byte(project: Path) -> None:
     (project / "voicepack/corpus/demo.txt").write_text("\n".join(sentences("demo")[:2]) + "\n")
     _run(project, "dvc", "repro", "-q", "demo")
     _run(project, "git", "add", "dvc.lock")
-    assert _stages_run(_run(project, "dvc", "repro", "--force", "--single-item", "demo")) == ["demo"]
+    assert stages_run(_run(project, "dvc", "repro", "--force", "--single-item", "demo")) == ["demo"]
     _run(project, "git", "diff", "--exit-code", "dvc.lock")
     assert len(list((project / "data/demo/train").glob("*.flac"))) == 2
 
@@ -256,7 +257,7 @@ def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatc
     pytest.importorskip("wandb")
     command = ("python", "training_styletts2.py", "--data", "recordings", "--name", "tiny", "--out", "output")
     output = _run(project, *command, "--epochs-projection", str(QUICK["train"]["steps"]))
-    assert _stages_run(output) == [], "what has been made with the same settings is not made again"
+    assert stages_run(output) == [], "what has been made with the same settings is not made again"
     folder = project / "output/tiny"
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
         "tiny.pt", "tiny_artifacts.pt", "tiny_test_1.wav", "tiny_test_2.wav", "tiny_test_3.wav",
@@ -270,7 +271,7 @@ def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatc
     monkeypatch.setenv("WANDB_MODE", "offline")
     recorders = ("--tensorboard", "--wandb", "--wandb-project", "voices")
     output = _run(project, *command, "--epochs-projection", "1", "--lr-projection", "1e-5", *recorders)
-    assert _stages_run(output) == [f"{name}@tiny" for name in ("train", "expand", "evaluate", "card")]
+    assert stages_run(output) == [f"{name}@tiny" for name in ("train", "expand", "evaluate", "card")]
     assert yaml.safe_load((project / "params.yaml").read_text())["train"]["steps"] == 1
     for name in ("train", "expand", "evaluate", "card"):
         assert list(project.glob(f"runs/{name}@tiny/*/events.*"))
@@ -288,7 +289,7 @@ def test_the_command_of_the_origin_makes_a_real_speakers_voice(project: Path) ->
     command = ("python", "training_styletts2.py", "--data", str(SPEAKER), "--name", "real", "--out", "voices")
     output = _run(project, *command, "--max-style-samples", "5")
     names = ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")
-    assert _stages_run(output) == [f"{name}@real" for name in names]
+    assert stages_run(output) == [f"{name}@real" for name in names]
     folder = project / "voices/real"
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
         "real.pt", "real_artifacts.pt", "real_test_1.wav", "real_test_2.wav", "real_test_3.wav",
@@ -301,7 +302,7 @@ def test_the_command_of_the_origin_makes_a_real_speakers_voice(project: Path) ->
         audio, rate = soundfile.read(folder / f"real_test_{number}.wav")
         assert rate == 24_000
         assert abs(audio).max() > 0.05
-    assert _stages_run(_run(project, *command, "--max-style-samples", "5")) == []
+    assert stages_run(_run(project, *command, "--max-style-samples", "5")) == []
     (project / "params.yaml").write_text(before)
 
 
@@ -310,13 +311,9 @@ def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:
     params["expand"]["rows"] = "flat"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     output = _run(project, "dvc", "repro", "evaluate@tiny")
-    assert _stages_run(output) == ["expand@tiny", "evaluate@tiny"]
+    assert stages_run(output) == ["expand@tiny", "evaluate@tiny"]
     pack = torch.load(project / "models/voices/tiny.pt", weights_only=True)
     assert torch.equal(pack[0], pack[-1])
-
-
-def _stages_run(said: str) -> list[str]:
-    return [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")]
 
 
 def _run(folder: Path, *command: str) -> str:
