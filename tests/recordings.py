@@ -22,6 +22,13 @@ TEXTS = (
     "He painted the old wooden fence bright yellow.",
 )
 
+# Stock voices to be told apart, and in what words.
+STOCK = ("af_heart", "am_adam", "bf_emma", "bm_lewis")
+STOCK_SAYS = (
+    "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ.",
+    "hˌW mˈʌʧ wˈʊd ɪt kˈɔst tə tɹˈævᵊl fɹʌm hˈɪɹ tə ðə kˈOst?",
+)
+
 
 def babble(seconds: float, *, seed: int = 0, rate: int = 24_000) -> Tensor:
     """Return noise `[seconds * rate]` that comes and goes four times a second, as loud and as uneven as speech."""

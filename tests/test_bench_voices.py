@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from quick_project import stages_run
 
 from stages import places
 from studies.bench_voices import bench, keep, markdown
@@ -62,7 +63,7 @@ def test_changed_code_of_a_stage_makes_it_stale_for_all_voices(project: Path) ->
 def test_a_new_voice_needs_its_own_stages_only(project: Path, params: Path) -> None:
     add_voice("new", write_recordings(project, "new"), params)
     said = output(project, "repro", "--dry", "--ignore-errors", "evaluate@new")
-    names = {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
+    names = stages_run(said)
     assert names and all(name.endswith("@new") for name in names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -28,6 +29,25 @@ def commands(page: Path) -> list[str]:
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
     parts = [part.strip() for line in lines + spans for part in re.split(r"&&|;| then ", line)]
     return [part for part in parts if _COMMAND.match(part)]
+
+
+def examples() -> list[tuple[str, ast.Module]]:
+    """Return the examples in Python of all pages, each with the name of its page."""
+    blocks = (
+        (page, block) for page in PAGES for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    )
+    return [(page.name, ast.parse(block)) for page, block in blocks]
+
+
+def test_examples_in_python_import_what_exists() -> None:
+    """And nothing more of them is run: they speak, and ask hubs."""
+    imported = []
+    for page, example in examples():
+        lines = [line for line in example.body if isinstance(line, ast.Import | ast.ImportFrom)]
+        assert lines, page
+        exec(compile(ast.Module(lines, []), page, "exec"), {})
+        imported += [ast.unparse(line) for line in lines]
+    assert {"from voicepack.enrollment import enroll", "from voicepack.kokoro import load_model"} <= set(imported)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -52,6 +52,16 @@ def test_a_pack_is_made_and_any_order_of_clips_gives_the_same(enroller: Enroller
     torch.testing.assert_close(enroller.enroll(clips[::-1]), pack, rtol=0, atol=1e-5)
 
 
+def test_a_pack_lies_half_way_between_what_is_read_and_the_nearest_stock_voice(enroller: Enroller) -> None:
+    clips = [babble(2.0), babble(7.0, seed=1)]
+    heard = torch.stack([enroller.speaker_encoder.embed(clip) for clip in clips]).mean(0)
+    likeness = {name: float(torch.cosine_similarity(heard, of, dim=0)) for name, of in enroller.stock_speakers.items()}
+    nearest = enroller.stock_packs[max(likeness, key=lambda name: likeness[name])]
+    read = enroller.read_pack(clips)
+    assert float((read - nearest).abs().max()) > 0.1, "else any share would do"
+    torch.testing.assert_close(enroller.enroll(clips), (read + nearest) / 2, rtol=0, atol=1e-5)
+
+
 def test_a_clip_counts_by_its_length(enroller: Enroller) -> None:
     short, long = babble(1.0), babble(9.0, seed=1)
     one, other = map(enroller.voices.read, (short, long))

@@ -140,7 +140,8 @@ def test_kpipeline_speaks_with_the_saved_pack(stock_packs: dict[str, Tensor], tm
     from kokoro import KPipeline
 
     VoicePack(stock_packs["af_heart"], {}).save(tmp_path / "mine.pt")
-    pipeline = KPipeline(lang_code="a", repo_id="hexgrad/Kokoro-82M", model=load_model(MODELS / "kokoro").eval())
+    pipeline = KPipeline(lang_code="a", repo_id="hexgrad/Kokoro-82M", model=load_model(MODELS / "kokoro"))
+    assert not pipeline.model.training, "README does not call .eval()"
     voice = torch.load(tmp_path / "mine.pt", weights_only=True)
     results = list(pipeline("The cat sat by the door.", voice=voice))
     assert len(results) == 1

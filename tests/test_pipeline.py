@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -9,15 +10,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 import torch
 import yaml
 from imports import ROOT
+from quick_project import stages_run
 from torch import Tensor
 
+from stages.code import VOICE_STAGES
+from stages.imports import PACKAGES
 from voicepack.audio import write_audio
 from voicepack.files import read_table, read_tensors
 from voicepack.kokoro import Kokoro
@@ -37,6 +43,9 @@ QUICK = {
 # None of the newer instructions, and one thread: sums in another order, as another machine has them.
 OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OMP_NUM_THREADS": "1"}
 
+
+# What lies among the code and is none; what is left is behind `data/code/STAGE.md5`.
+DATA_AMONG_CODE = (".txt", ".css", ".js", ".jinja")
 
 STAGES = [f"{name}@tiny" for name in ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")]
 
@@ -64,7 +73,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for section, values in QUICK.items():
         params[section] |= values
-    params["voices"] = {"tiny": {"data": "recordings", "licence": "CC0-1.0"}}
+    params["voices"] = {"tiny": {"data": "recordings", "speaker_name": "nobody", "licence": "CC0-1.0"}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.rmtree(folder / ".dvc", ignore_errors=True)
     _run(folder, "git", "init", "-q")
@@ -72,7 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, kokoro: Kokoro, stock_pack
     _run(folder, "dvc", "repro", "-q", "code")
     _run(folder, "dvc", "commit", "-q", "-f", "weights")
     output = _run(folder, "dvc", "repro", "card@tiny")
-    assert _stages_run(output) == STAGES, "what is committed must be up to date, and only the new voice's stages run"
+    assert stages_run(output) == STAGES, "what is committed must be up to date, and only the new voice's stages run"
     return folder
 
 
@@ -81,6 +90,22 @@ def test_pack_is_what_kokoro_loads(project: Path) -> None:
     assert pack.shape == (510, 1, 256)
     assert pack.dtype == torch.float32
     assert pack.isfinite().all()
+
+
+def test_the_pack_says_who_spoke_with_what_right_and_from_what_it_was_made(project: Path) -> None:
+    about = read_tensors(project / "models/voices/tiny.safetensors")[1]
+    clips = project / "data/clips/tiny"
+    recordings = {path.name: path for path in (clips / "clips.tsv", *(clips / "audio").iterdir())}
+    assert len(recordings) == 1 + 5
+    lines = "".join(f"{name}\0{_sha256(path.read_bytes())}\n" for name, path in sorted(recordings.items()))
+    assert about == {
+        "name": "tiny",
+        "speaker": "nobody",
+        "licence": "CC0-1.0",
+        "consent": "not stated",
+        "data_sha256": _sha256(lines.encode()),
+        "weights_sha256": _sha256((project / "models/kokoro/model.safetensors").read_bytes()),
+    }
 
 
 def test_metrics_are_flat_and_finite(project: Path) -> None:
@@ -103,7 +128,7 @@ def test_samples_can_be_heard(project: Path) -> None:
 
 
 def test_second_repro_runs_nothing(project: Path) -> None:
-    assert _stages_run(_run(project, "dvc", "repro", "card@tiny")) == []
+    assert stages_run(_run(project, "dvc", "repro", "card@tiny")) == []
 
 
 def test_one_mlflow_run_per_executed_stage(project: Path) -> None:
@@ -149,10 +174,44 @@ def test_a_tracking_server_that_is_away_is_one_line(project: Path, monkeypatch: 
     assert finished.stderr.count("\n") == 1
 
 
-def test_the_page_and_the_summary_show_every_recipe(project: Path) -> None:
+def test_a_stage_reads_nothing_that_it_does_not_declare(project: Path, tmp_path: Path) -> None:
+    """Each alone with its declared files and settings, those before it having left what they declare to write.
+
+    What it reads besides, DVC would not miss, and would not run it again for.
+    """
+    graph = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    made = tmp_path / "made"
+    for name in (*VOICE_STAGES, "report"):
+        template = json.dumps(graph[name].get("do", graph[name]))
+        stage = json.loads(template.replace("${key}", "tiny").replace("${item.data}", params["voices"]["tiny"]["data"]))
+        folder = tmp_path / name
+        for package in PACKAGES:
+            data = shutil.ignore_patterns("__pycache__", *(f"*{suffix}" for suffix in DATA_AMONG_CODE))
+            shutil.copytree(project / package, folder / package, ignore=data)
+        for path in stage["deps"]:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(made / path if (made / path).exists() else project / path)
+        settings = _settings(params, [*stage["params"], "tracking"])
+        (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+        _run(folder, *stage["cmd"].split(), MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path}/mlflow.db")
+        for output in (each for kind in ("outs", "metrics", "plots") for each in stage.get(kind, [])):
+            path = next(iter(output)) if isinstance(output, dict) else output
+            if f"{name}@tiny" in STAGES:  # which the project has run as well
+                assert _contents(folder / path) == _contents(project / path), f"{name} writes another {path}"
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).rename(made / path)
+
+
+@pytest.fixture(scope="module")
+def page(project: Path) -> str:
+    """The page of the voice, after the other recipes."""
     _run(project, "dvc", "repro", "baselines@tiny")
     _run(project, "dvc", "repro", "--single-item", "report")
-    page = (project / "metrics/report.html").read_text()
+    return (project / "metrics/report.html").read_text()
+
+
+def test_the_page_and_the_summary_show_every_recipe_and_are_kept_with_their_runs(project: Path, page: str) -> None:
     for recipe in (
         "nearest stock voice",
         "enrolled",
@@ -165,14 +224,17 @@ def test_the_page_and_the_summary_show_every_recipe(project: Path) -> None:
     summary = json.loads((project / "metrics/summary.json").read_text())
     assert summary["voices"] == 1
     assert all(math.isfinite(value) for value in summary.values())
+    artifacts = {path.name for path in (project / "mlruns").rglob("*") if path.is_file()}
+    assert {"test_1.wav", "report.html"} <= artifacts
 
 
+@pytest.mark.usefixtures("page")
 def test_made_anew_everything_is_the_same_to_the_byte(project: Path) -> None:
     """With every result on the disk and in the lock: nothing that is made differs, the page included."""
     _run(project, "git", "add", "dvc.lock")
     forced = _run(project, "dvc", "repro", "--force", "--downstream", "prepare@tiny")
     names = ("prepare", "extract", "train", "expand", "reference", "baselines", "evaluate", "card")
-    assert sorted(_stages_run(forced)) == sorted([*(f"{name}@tiny" for name in names), "report"])
+    assert sorted(stages_run(forced)) == sorted([*(f"{name}@tiny" for name in names), "report"])
     _run(project, "git", "diff", "--exit-code", "dvc.lock")
 
 
@@ -210,7 +272,7 @@ def test_the_demo_spoken_anew_is_the_same_to_the_byte(project: Path) -> None:
     (project / "voicepack/corpus/demo.txt").write_text("\n".join(sentences("demo")[:2]) + "\n")
     _run(project, "dvc", "repro", "-q", "demo")
     _run(project, "git", "add", "dvc.lock")
-    assert _stages_run(_run(project, "dvc", "repro", "--force", "--single-item", "demo")) == ["demo"]
+    assert stages_run(_run(project, "dvc", "repro", "--force", "--single-item", "demo")) == ["demo"]
     _run(project, "git", "diff", "--exit-code", "dvc.lock")
     assert len(list((project / "data/demo/train").glob("*.flac"))) == 2
 
@@ -228,11 +290,6 @@ def test_a_change_within_the_noise_is_shown_as_none(project: Path) -> None:
     lines = {line.split()[1]: line for line in shown.splitlines()}
     assert lines["likeness"].endswith("none")
     assert lines["dnsmos"].endswith("+1.000")
-
-
-def test_the_samples_and_the_page_are_kept_with_their_runs(project: Path) -> None:
-    artifacts = {path.name for path in (project / "mlruns").rglob("*") if path.is_file()}
-    assert {"test_1.wav", "report.html"} <= artifacts
 
 
 def test_a_training_that_was_cut_off_goes_on_and_keeps_its_losses(project: Path) -> None:
@@ -256,7 +313,7 @@ def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatc
     pytest.importorskip("wandb")
     command = ("python", "training_styletts2.py", "--data", "recordings", "--name", "tiny", "--out", "output")
     output = _run(project, *command, "--epochs-projection", str(QUICK["train"]["steps"]))
-    assert _stages_run(output) == [], "what has been made with the same settings is not made again"
+    assert stages_run(output) == [], "what has been made with the same settings is not made again"
     folder = project / "output/tiny"
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
         "tiny.pt", "tiny_artifacts.pt", "tiny_test_1.wav", "tiny_test_2.wav", "tiny_test_3.wav",
@@ -270,7 +327,7 @@ def test_the_command_of_the_origin_runs_the_same_graph(project: Path, monkeypatc
     monkeypatch.setenv("WANDB_MODE", "offline")
     recorders = ("--tensorboard", "--wandb", "--wandb-project", "voices")
     output = _run(project, *command, "--epochs-projection", "1", "--lr-projection", "1e-5", *recorders)
-    assert _stages_run(output) == [f"{name}@tiny" for name in ("train", "expand", "evaluate", "card")]
+    assert stages_run(output) == [f"{name}@tiny" for name in ("train", "expand", "evaluate", "card")]
     assert yaml.safe_load((project / "params.yaml").read_text())["train"]["steps"] == 1
     for name in ("train", "expand", "evaluate", "card"):
         assert list(project.glob(f"runs/{name}@tiny/*/events.*"))
@@ -288,7 +345,7 @@ def test_the_command_of_the_origin_makes_a_real_speakers_voice(project: Path) ->
     command = ("python", "training_styletts2.py", "--data", str(SPEAKER), "--name", "real", "--out", "voices")
     output = _run(project, *command, "--max-style-samples", "5")
     names = ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")
-    assert _stages_run(output) == [f"{name}@real" for name in names]
+    assert stages_run(output) == [f"{name}@real" for name in names]
     folder = project / "voices/real"
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
         "real.pt", "real_artifacts.pt", "real_test_1.wav", "real_test_2.wav", "real_test_3.wav",
@@ -301,7 +358,7 @@ def test_the_command_of_the_origin_makes_a_real_speakers_voice(project: Path) ->
         audio, rate = soundfile.read(folder / f"real_test_{number}.wav")
         assert rate == 24_000
         assert abs(audio).max() > 0.05
-    assert _stages_run(_run(project, *command, "--max-style-samples", "5")) == []
+    assert stages_run(_run(project, *command, "--max-style-samples", "5")) == []
     (project / "params.yaml").write_text(before)
 
 
@@ -310,20 +367,40 @@ def test_changed_rows_run_expansion_and_evaluation_again(project: Path) -> None:
     params["expand"]["rows"] = "flat"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     output = _run(project, "dvc", "repro", "evaluate@tiny")
-    assert _stages_run(output) == ["expand@tiny", "evaluate@tiny"]
+    assert stages_run(output) == ["expand@tiny", "evaluate@tiny"]
     pack = torch.load(project / "models/voices/tiny.pt", weights_only=True)
     assert torch.equal(pack[0], pack[-1])
 
 
-def _stages_run(said: str) -> list[str]:
-    return [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")]
+def _settings(params: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the named sections of params alone; a dotted name is a section within one."""
+    found: dict[str, Any] = {}
+    for name in names:
+        *outer, last = name.split(".")
+        source, target = params, found
+        for key in outer:
+            source, target = source[key], target.setdefault(key, {})
+        target[last] = source[last]
+    return found
 
 
-def _run(folder: Path, *command: str) -> str:
-    environment = os.environ | {
+def _contents(path: Path) -> dict[str, bytes]:
+    """Return the bytes of a file, or of all files in a folder by their names."""
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return {str(each.relative_to(path)): each.read_bytes() for each in files}
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _run(folder: Path, *command: str, **environment: str) -> str:
+    environment = {
+        **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": "",
         "PYTHONPATH": str(folder),
+        **environment,
     }
     finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr

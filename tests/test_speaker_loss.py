@@ -2,17 +2,11 @@
 
 import pytest
 import torch
-from recordings import babble, real_speech
+from recordings import STOCK, STOCK_SAYS, babble, real_speech
 
 from voicepack.audio import read_audio
 from voicepack.kokoro import Kokoro
 from voicepack.speaker_loss import SpeakerLoss
-
-STOCK = ("af_heart", "am_adam", "bf_emma", "bm_lewis")
-SENTENCES = (
-    "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ.",
-    "hˌW mˈʌʧ wˈʊd ɪt kˈɔst tə tɹˈævᵊl fɹʌm hˈɪɹ tə ðə kˈOst?",
-)
 
 
 def test_a_recording_costs_nothing_against_itself_at_almost_any_level() -> None:
@@ -55,7 +49,7 @@ def test_real_speakers_are_nearest_to_themselves() -> None:
 
 @pytest.mark.slow
 def test_a_voice_is_nearest_to_itself_in_other_words(kokoro: Kokoro, stock_packs: dict[str, torch.Tensor]) -> None:
-    first, second = ([kokoro.render(text, stock_packs[name]) for name in STOCK] for text in SENTENCES)
+    first, second = ([kokoro.render(text, stock_packs[name]) for name in STOCK] for text in STOCK_SAYS)
     losses = [SpeakerLoss([audio]) for audio in first]
     distances = torch.tensor([[float(loss(audio)) for audio in second] for loss in losses])
     assert distances.argmin(1).tolist() == list(range(len(STOCK)))

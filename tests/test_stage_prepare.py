@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from imports import ROOT
+from imports import ROOT, TESTS
 from recordings import TEXTS, babble, real_speech, write_dataset, write_hours, write_metadata
 
-from stages import prepare
+from stages import places, prepare
 from voicepack.audio import write_audio
 from voicepack.clips import read_clips
-from voicepack.files import read_table
+from voicepack.files import read_table, read_tensors, write_tensors
 
 TRACKING = {"tracking": {"tensorboard": False, "wandb": False, "wandb_project": "voices"}}
 SETTINGS = {
@@ -76,11 +77,18 @@ def test_recordings_become_clips(
     assert "mine: 4 clips to train on, 2 held out, 0 rejected" in capsys.readouterr().out
 
 
-def test_the_true_vector_of_a_synthetic_speaker_goes_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_true_voice_of_a_synthetic_speaker_goes_with_his_clips(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = {"voice": torch.arange(256.0)}
     write_dataset(project / "recordings")
-    (project / "recordings/truth.safetensors").write_bytes(b"a vector")
+    write_tensors(project / "recordings" / places.TRUTH, truth)
+    kept = project / "data" / "clips" / "mine" / places.TRUTH
     assert run(monkeypatch, "mine") == ""
-    assert (project / "data/clips/mine/truth.safetensors").read_bytes() == b"a vector"
+    torch.testing.assert_close(read_tensors(kept)[0], truth, rtol=0, atol=0)
+    (project / "recordings" / places.TRUTH).unlink()
+    assert run(monkeypatch, "mine") == ""
+    assert not kept.exists()
 
 
 def test_a_validation_of_which_nothing_is_left_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +151,7 @@ def test_what_is_written_depends_on_the_recordings_alone(project: Path, monkeypa
 
 PEAKS = """
 import sys
+from memory import peak
 from stages import places, prepare
 from voicepack.clips import read_clips
 
@@ -151,8 +160,7 @@ for voice in ("minutes", "hour"):
     prepare.main()
     for clip in read_clips(places.clips(voice), "train"):
         assert len(clip.audio) == clip.samples
-    # Not ru_maxrss, which begins at the size of the process that started this one.
-    print(next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    print(peak())
 """
 
 
@@ -170,8 +178,8 @@ def test_memory_does_not_grow_with_the_recordings(project: Path) -> None:
     params = {"prepare": SETTINGS, "voices": {voice: {"data": voice} for voice in ("minutes", "hour")}, **TRACKING}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     finished = subprocess.run(
-        [sys.executable, "-c", PEAKS], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        check=False,
+        [sys.executable, "-c", PEAKS], env=os.environ | {"PYTHONPATH": f"{ROOT}:{TESTS}"}, capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
     shutil.rmtree(project / "data", ignore_errors=True)  # pytest keeps folders, and this is 180 MB
     assert finished.returncode == 0, finished.stderr

@@ -6,19 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recordings import babble
+from recordings import STOCK, STOCK_SAYS, babble
 
 from voicepack.ctranslate2_file import read_ctranslate2
 from voicepack.damage import tilt
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.timbre import TimbreLoss
-
-STOCK = ("af_heart", "am_adam", "bf_emma", "bm_lewis")
-SENTENCES = (
-    "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ.",
-    "hˌW mˈʌʧ wˈʊd ɪt kˈɔst tə tɹˈævᵊl fɹʌm hˈɪɹ tə ðə kˈOst?",
-)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +70,7 @@ def test_its_mel_is_that_of_whisper(loss: TimbreLoss) -> None:
 def test_a_voice_is_nearest_to_itself_in_other_words(
     loss: TimbreLoss, kokoro: Kokoro, stock_packs: dict[str, torch.Tensor]
 ) -> None:
-    first, second = ([kokoro.render(text, stock_packs[name]) for name in STOCK] for text in SENTENCES)
+    first, second = ([kokoro.render(text, stock_packs[name]) for name in STOCK] for text in STOCK_SAYS)
     distances = torch.tensor([[float(loss(a, b)) for b in second] for a in first])
     assert distances.argmin(1).tolist() == list(range(len(STOCK)))
 

@@ -1,5 +1,6 @@
 """Training the projection for one voice."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from voicepack.errors import VoicepackError
 from voicepack.kokoro import EncodedText, Kokoro
 from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
-from voicepack.training import VoiceTraining, _shuffled, choose_start, train_voice
+from voicepack.training import VoiceTraining, _shuffled, choose_start, step_losses, train_voice
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 
 WEIGHTS = LossWeights(
@@ -107,6 +108,33 @@ def test_a_window_cuts_everything_at_the_same_place() -> None:
 def test_a_short_clip_is_its_own_window() -> None:
     whole = numbered_clip([4, 10, 6])
     assert window(whole, 0.5, torch.Generator()) is whole
+
+
+def heard(seed: int, steps: Sequence[int] = range(12)) -> list[tuple[list[str], float]]:
+    """Return the names of the clips that each step of a training hears, and where its window begins."""
+    clips = [replace(numbered_clip([40, 30, 50]), name=name) for name in "abcde"]  # of one length: any window fits all
+    settings = replace(TRAINING, window_seconds=0.5, prosody_clips=2, seed=seed)
+    found = []
+
+    def of_step(
+        voice: Tensor, chosen: list[AlignedClip], seconds: float, generator: torch.Generator, *_: int, own_prosody: bool
+    ) -> dict[str, Tensor]:
+        found.append(([clip.name for clip in chosen], float(window(chosen[0], seconds, generator).audio[0])))
+        return {}
+
+    for step in steps:
+        step_losses(SimpleNamespace(of_step=of_step), clips, torch.zeros(1, 256), settings, step)
+    return found
+
+
+def test_the_seed_decides_which_clips_and_which_window_a_step_hears() -> None:
+    assert heard(0) == heard(0)
+    assert heard(0)[5:] == heard(0, range(5, 12)), "a step does not hear what the steps before it have left"
+    (clips, windows), (other_clips, other_windows) = (zip(*heard(seed), strict=True) for seed in (0, 1))
+    assert clips != other_clips
+    assert windows != other_windows
+    assert len(set(windows)) > 6, "each step its own window"
+    assert {name for names in clips[:5] for name in names[:1]} == set("abcde"), "the sound of each clip once an epoch"
 
 
 def test_losses_add_up_by_their_weights() -> None:

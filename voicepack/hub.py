@@ -13,15 +13,17 @@ def fetch(repository: str, revision: str, patterns: Sequence[str], *, setting: s
 
     Raises VoicepackError if that fails, advising to set `setting` to `otherwise`.
     """
+    import httpx
     import huggingface_hub
     import huggingface_hub.constants
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     # The stages keep off the hub unless told otherwise (stages/stage.py); whoever calls this was told.
     huggingface_hub.constants.HF_HUB_OFFLINE = False
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:  # ValueError: no repository's name
+    # The hub's own errors are HTTP or OS errors; ValueError: no repository's name. Of a commit, files are asked for at
+    # once: that the hub is away is then an error of httpx, which the hub's package lets through.
+    except (httpx.HTTPError, OSError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise VoicepackError(
             f"{repository} at {revision[:12]} could not be fetched ({reason}). Check the network, or set {setting} in"
