@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from stages import places
 from stages.settings import load_settings
 from stages.stage import running
+from stages.voice import voice_names
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors, write_json, written_whole
 from voicepack.page.page import build_page
@@ -22,7 +23,7 @@ class ReportSettings:
 
 def main() -> None:
     with running("report", ReportSettings) as stage:
-        voices = list(load_settings("voices", dict[str, dict[str, str]]))
+        voices = voice_names()
         ready = [name for name in voices if evaluated(name)]
         if not ready:
             raise VoicepackError("no voice has been evaluated. Run `dvc repro` first.")

@@ -21,6 +21,7 @@ FULL_BANDWIDTH = SAMPLE_RATE / 2  # Hz
 LISTENERS_RATE = 16_000  # Hz, at which networks that hear speech were trained
 _LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
 _LOWEST_LEVEL = -100.0  # dB, what digital silence counts as
+_ONE_LEVEL = 0.05  # root mean square, -26 dB
 _LOUD_SECONDS = 0.5  # of speech at least in a recording, however long the silence around it
 # Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
 # lies, 529 million, which take 8 GB.
@@ -68,6 +69,11 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
             yield file
     except soundfile.SoundFileError:
         raise no_audio from None
+
+
+def at_one_level(audio: Tensor) -> Tensor:
+    """Bring audio `[samples]` to a root mean square of 0.05; the gradient knows that its level is taken away."""
+    return audio * (_ONE_LEVEL / audio.square().mean().clamp_min(1e-10).sqrt())
 
 
 def at_16_khz(audio: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from voicepack.audio import at_one_level
 from voicepack.mel import band_centres, log_mel
 from voicepack.voices import VoiceSpace
 
@@ -63,14 +64,14 @@ class PriorLoss(nn.Module):
 
 
 def spectrogram_pairs(render: Tensor, recording: Tensor, bandwidth: float) -> list[tuple[Tensor, Tensor]]:
-    """Return log-mel pairs `[bands, frames]` at each resolution, below `bandwidth` Hz, 50 dB deep.
+    """Return log-mel pairs `[bands, frames]` at each resolution, below `bandwidth` Hz, 50 dB deep, of one level.
 
-    How deep depends on the loudest, in the gradient as well: otherwise a loss that does not know the level would still
-    pull it down.
+    Were the level only left out of what is compared afterwards, a loss would not know it, but its gradient would.
     """
     pairs = []
+    render, recording = at_one_level(render), at_one_level(recording)
     for n_fft, bands in RESOLUTIONS:
         heard = band_centres(bands).to(render.device) < bandwidth
         spoken, target = (log_mel(audio, n_fft, bands)[heard] for audio in (render, recording))
-        pairs.append((spoken.clamp_min(spoken.max() - _RANGE), target.clamp_min(target.max() - _RANGE)))
+        pairs.append((spoken.clamp_min(spoken.max().detach() - _RANGE), target.clamp_min(target.max() - _RANGE)))
     return pairs

@@ -59,7 +59,8 @@ class EnergyLoss(nn.Module):
 
     def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:
         """Compare energy curves `[1, 2 F]` (log norm of the mel). Returns a scalar."""
-        spoken, target = (curve.clamp_min(curve.max() - _SPEECH_RANGE) for curve in (predicted, recorded))
+        curves = (curve - curve.mean() for curve in (predicted, recorded))
+        spoken, target = (curve.clamp_min(curve.max().detach() - _SPEECH_RANGE) for curve in curves)
         difference = spoken - target
         return (difference - difference.mean()).abs().mean()
 

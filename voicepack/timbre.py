@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
-from voicepack.audio import LISTENERS_RATE, at_16_khz
+from voicepack.audio import LISTENERS_RATE, at_16_khz, at_one_level
 from voicepack.ctranslate2_file import read_ctranslate2
 from voicepack.errors import needs_packages
 
 _N_FFT, _HOP, _BANDS = 400, 160, 80
-_LEVEL = 0.05  # root mean square
 _SPEECH_RANGE = 0.75  # of Whisper's mel, 30 dB below the loudest frame: what is quieter is the room
 # Mean squared difference between clips of one speaker, over seven real speakers; between two speakers it is .0070.
 _SAME_SPEAKER = 0.0016
@@ -60,7 +59,7 @@ class TimbreLoss(nn.Module):
 
         The audio is brought to one level first: how loud a recording is says nothing of the voice.
         """
-        mel = self._mel(audio * (_LEVEL / audio.square().mean().clamp_min(1e-10).sqrt()))
+        mel = self._mel(at_one_level(audio))
         hidden = mel[None]
         for weight, bias, stride in ((self.conv1_weight, self.conv1_bias, 1), (self.conv2_weight, self.conv2_bias, 2)):
             hidden = nn.functional.gelu(nn.functional.conv1d(hidden, weight, bias, stride=stride, padding=1))
@@ -73,4 +72,4 @@ class TimbreLoss(nn.Module):
         wave = at_16_khz(audio)
         spectrum = torch.stft(wave, _N_FFT, _HOP, window=self.window, return_complex=True)[:, :-1].abs().square()
         mel = (self.bands.T @ spectrum).clamp_min(1e-10).log10()
-        return (torch.maximum(mel, mel.max() - 8) + 4) / 4
+        return (torch.maximum(mel, mel.max().detach() - 8) + 4) / 4
