@@ -75,20 +75,20 @@ class Enroller:
 def read_recording(path: Path) -> Tensor:
     """Read a recording for enrolment: speech at the level that Kokoro knows, without the silence around it.
 
-    Raises VoicepackError if it is missing, not audio, silent, or holds less than a second of speech.
+    Raises VoicepackError if it is missing, not audio, silent, nothing but noise, too short, or has a loud click in it.
     """
     audio = read_audio(path)
     if not len(audio) or not audio.isfinite().all() or speech_level(audio) < SILENCE_DB:
         raise VoicepackError(f"{path}: no speech in it. Leave it out, or record it again.")
     speech = trim_silence(audio)
-    if signal_to_noise(speech) < LEAST_RANGE_DB:
-        raise VoicepackError(f"{path}: no speech in it, but noise. Leave it out, or record it again.")
-    if loudest_above_speech(speech) > LOUDEST_CLICK_DB:
-        raise VoicepackError(f"{path}: a click in it is far louder than the speech. Cut it out, or record it again.")
     if len(speech) < SHORTEST_SECONDS * SAMPLE_RATE:
         raise VoicepackError(
             f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {SHORTEST_SECONDS:g} s are needed. Record more."
         )
+    if signal_to_noise(speech) < LEAST_RANGE_DB:
+        raise VoicepackError(f"{path}: no speech in it, but noise. Leave it out, or record it again.")
+    if loudest_above_speech(speech) > LOUDEST_CLICK_DB:
+        raise VoicepackError(f"{path}: a click in it is far louder than the speech. Cut it out, or record it again.")
     return set_level(speech, _LEVEL_DB)
 
 

@@ -97,12 +97,12 @@ def _prepare(entry: Entry, file: Path, language: str, level_db: float, min_secon
     recording = _read(entry.path, max_seconds)
     _check_level(recording)
     audio = trim_silence(recording)
-    _check_speech(audio)
     seconds = len(audio) / SAMPLE_RATE
     if seconds < min_seconds:
         raise _UnfitError(f"too short: {seconds:.2f} s without the silence around it, {min_seconds:g} s are needed")
     if seconds > max_seconds:
         raise _UnfitError(f"too long: {seconds:.2f} s, {_cut(max_seconds)}")
+    _check_speech(audio)
     try:
         phonemes = phonemize(entry.text, language)
     except VoicepackError as error:
