@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,20 @@ def build(folder: Path) -> None:
 
 
 def run(folder: Path, script: str, *, fails: bool = False, **environment: str) -> str:
-    """Run lines of a shell in a project, with this Python; return what they say."""
+    """Run lines of a shell in a project, with this Python; return what they say.
+
+    Into files: pipes would be kept open by a worker of DVC's queue, which now and then outlives its work.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    finished = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", script], cwd=folder, env=inherited | _AUTHOR | path | environment,
-        capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    said = finished.stdout + finished.stderr
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        finished = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", script], cwd=folder, env=inherited | _AUTHOR | path | environment,
+            stdout=output, stderr=errors, check=False, timeout=900,
+        )  # fmt: skip
+        for file in (output, errors):
+            file.seek(0)
+        said = output.read() + errors.read()
     assert (finished.returncode != 0) == fails, f"{script}\n{said}"
     return said
 
