@@ -111,10 +111,8 @@ def _lock_in_memory(folder: Path) -> Iterator[None]:
 
 def keep(row: dict[str, float]) -> None:
     """Write a row into the table. What it does not have is kept from an earlier one for as many voices."""
-    kept: dict[str, Any] = {}
-    for earlier in earlier_rows(places.BENCH_VOICES):
-        if int(earlier["voices"]) == row["voices"]:
-            kept = earlier
+    same = (each for each in earlier_rows(places.BENCH_VOICES) if int(each["voices"]) == row["voices"])
+    kept: dict[str, Any] = next(same, {})
     rows = with_rows(places.BENCH_VOICES, [kept | row], ("voices",))
     write_ragged_table(places.BENCH_VOICES, sorted(rows, key=lambda each: int(each["voices"])))
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 import torch
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from voicepack.audio import (
     is_clipped,
     is_odd_rate,
     loudest_above_speech,
+    opened,
     read_audio,
     set_level,
     signal_to_noise,
@@ -123,7 +123,7 @@ def _read(path: Path, max_seconds: float) -> Tensor:
     try:
         if not path.is_file():
             raise _UnfitError("no such file: add the recording, or delete its line")
-        with soundfile.SoundFile(path) as file:
+        with opened(path) as file:
             rate = file.samplerate
             if is_odd_rate(rate):
                 raise _UnfitError(f"odd sampling rate: {rate} Hz, save it at {SAMPLE_RATE} Hz")
@@ -136,8 +136,7 @@ def _read(path: Path, max_seconds: float) -> Tensor:
         return read_audio(path)
     except OSError as error:  # a name too long for a file, a folder that may not be read
         raise _UnfitError(f"cannot be opened: {error.strerror}") from None
-    # TypeError: a headerless format. ValueError and MemoryError: a length that no array can have.
-    except (VoicepackError, soundfile.SoundFileError, TypeError, ValueError, MemoryError):
+    except (VoicepackError, ValueError, MemoryError):  # the last two: a length that no array can have
         raise _UnfitError("not an audio file, or a damaged one: save it as WAV or FLAC") from None
 
 
