@@ -1,6 +1,6 @@
-"""How voices are made on a CUDA card: python -m studies.bench_gpu, or with the parts' names.
+"""How voices are made on a CUDA GPU: python -m studies.bench_gpu, or with the parts' names.
 
-Needs the demo voice as `make voice` leaves it, and the card to itself. Writes metrics/bench_gpu.json and the tables of
+Needs the demo voice as `make voice` leaves it, and the GPU to itself. Writes metrics/bench_gpu.json and the tables of
 docs/gpu.md.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=", ".join(parts))
     wanted = parser.parse_args().parts
     if not torch.cuda.is_available():
-        raise VoicepackError("PyTorch finds no CUDA card here. See docs/gpu.md.")
+        raise VoicepackError("PyTorch finds no CUDA GPU here. See docs/gpu.md.")
     for name, figures, table in measured(parts, wanted, _VOICE):
         write_down(name, figures, table, places.BENCH_GPU, _PAGE)
 
@@ -68,7 +68,7 @@ def step_in(precision: Precision, voice: str) -> tuple[dict[str, float], str]:
 
 
 def speaking(voice: str) -> tuple[dict[str, float], str]:
-    """Measure speech by a pack, over sentences of all lengths, on the card and on the processor."""
+    """Measure speech by a pack, over sentences of all lengths, on the GPU and on the processor."""
     speakers = {device: Kokoro(places.KOKORO, device) for device in ("cuda", "cpu")}
     pack, phonemes = load_pack(places.pack(voice)), [each.phonemes for each in fixed_sentences(5)]
     spoken = sum(len(speakers["cuda"].render(each, pack)) for each in phonemes) / SAMPLE_RATE
@@ -79,7 +79,7 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 
     seconds = interleaved({device: partial(speak, device) for device in speakers}, _ROUNDS)
     faster = {device: Spread.of([spoken / each for each in found]) for device, found in seconds.items()}
-    names = {"cuda": "on the card", "cpu": f"on the processor, {torch.get_num_threads()} threads"}
+    names = {"cuda": "on the GPU", "cpu": f"on the processor, {torch.get_num_threads()} threads"}
     rows = [(names[device], f"{each:.0f}") for device, each in faster.items()]
     figures = {f"{device}_speech_per_s": each.median for device, each in faster.items()}
     return figures, markdown_table(("one process speaks", "seconds of speech a second"), rows)
@@ -88,18 +88,18 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 def encoder(voice: str) -> tuple[dict[str, float], str]:
     """Measure the rendering of clips for the encoder, and the steps of its training; no voice has a part in it."""
     packs, _ = read_tensors(places.STOCK_VOICES)
-    card, held_out = torch.device("cuda"), rendered_speech(packs).stock(HELD_OUT)
+    gpu, held_out = torch.device("cuda"), rendered_speech(packs).stock(HELD_OUT)
     settings = load_settings("encoder", EncoderSettings).training
     steps = dict[int, float]()
 
     def note(step: int, _: Mapping[str, float]) -> None:
-        steps.setdefault(step, now(card))
+        steps.setdefault(step, now(gpu))
 
     with tempfile.TemporaryDirectory() as scratch:
         speech = rendered_speech(packs, Path(scratch))  # where none lies yet
-        start = now(card)
+        start = now(gpu)
         clips = speech.drawn(range(_SHARDS))
-        rendering = (now(card) - start) / len(clips.audio)
+        rendering = (now(gpu) - start) / len(clips.audio)
         train_encoder(clips, held_out, replace(settings, steps=_STEPS), Path(scratch) / "resume.pt", note)
     first, last = min(steps), max(steps)
     step = (steps[last] - steps[first]) / (last - first)

@@ -1,4 +1,4 @@
-"""Whether a CUDA card computes what the processor does, and twice the same: two parts of studies/bench_gpu.py."""
+"""Whether a CUDA GPU computes what the processor does, and twice the same: two parts of studies/bench_gpu.py."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from voicepack.speed.timing import now
 from voicepack.training import step_losses, train_voice
 from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
-_CARD = torch.device("cuda")
+_GPU = torch.device("cuda")
 _STEPS = 4  # whose gradients are compared: with the recording's prosody, and with the voice's own
 _SENTENCES = 4
 _TRAINED = 6  # steps of a training that is done twice
 
 
 def agreement(voice: str) -> tuple[dict[str, float], str]:
-    """Compare renders and gradients of the card with the processor's in float32."""
+    """Compare renders and gradients of the GPU with the processor's in float32."""
     settings, speaker = load_settings("train", TrainSettings), any_voice()
     processor = Kokoro(places.KOKORO)
     clips = aligned_clips(processor, voice, speaker)
@@ -45,10 +45,10 @@ def agreement(voice: str) -> tuple[dict[str, float], str]:
         return _renders(kokoro, speaker, 0), _gradients(kokoro, there, speaker, settings)
 
     expected = computed(processor)
-    card, half = (Kokoro(places.KOKORO, _CARD, precision) for precision in (torch.float32, torch.bfloat16))
-    ways = {"float32": computed(card), "decoder in bfloat16": computed(half)}
+    gpu, half = (Kokoro(places.KOKORO, _GPU, precision) for precision in (torch.float32, torch.bfloat16))
+    ways = {"float32": computed(gpu), "decoder in bfloat16": computed(half)}
     with in_tf32():
-        ways["float32, convolutions in TF32"] = computed(card)
+        ways["float32, convolutions in TF32"] = computed(gpu)
     ways["the processor with other noise"] = _renders(processor, speaker, 1), []
     rows = []
     for name, (renders, gradients) in ways.items():
@@ -64,18 +64,18 @@ def agreement(voice: str) -> tuple[dict[str, float], str]:
 
 
 def repeated(voice: str) -> tuple[dict[str, float], str]:
-    """Train twice on the card, as it comes and with PyTorch's deterministic kernels alone."""
+    """Train twice on the GPU, as it comes and with PyTorch's deterministic kernels alone."""
     settings = replace(load_settings("train", TrainSettings), device="cuda", steps=_TRAINED)
     material = read_material(voice, settings)
 
     def train() -> tuple[Tensor, float]:
         with tempfile.TemporaryDirectory() as scratch:
-            start = now(_CARD)
+            start = now(_GPU)
             projection = train_voice(
                 material.losses, material.clips, material.style, deepcopy(material.projection), material.start,
                 settings, lambda *_: None, Path(scratch),
             )  # fmt: skip
-            seconds = (now(_CARD) - start) / settings.steps
+            seconds = (now(_GPU) - start) / settings.steps
         with torch.no_grad():
             return projection(material.style[None].cpu())[0], seconds
 

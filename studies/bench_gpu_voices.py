@@ -1,4 +1,4 @@
-"""Whole voices on a CUDA card, one after another and several at once: two parts of studies/bench_gpu.py."""
+"""Whole voices on a CUDA GPU, one after another and several at once: two parts of studies/bench_gpu.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from stages import places
 from studies.bench import TIMED_STAGES
 from voicepack.markdown import markdown_table
-from voicepack.speed.card import watched_card
+from voicepack.speed.gpu import watched_gpu
 from voicepack.speed.process import measure
 
 _CORES_EACH = 2
@@ -25,7 +25,7 @@ _MEASURES = ("likeness_normalised", "likeness", "f0_mean_ratio", "mel_loss", "mc
 
 def one_voice(voice: str) -> tuple[dict[str, float], str]:
     """Make a voice with all cores; its seconds by stage, and its measures beside those that are there."""
-    with tempfile.TemporaryDirectory() as scratch, watched_card() as card:
+    with tempfile.TemporaryDirectory() as scratch, watched_gpu() as gpu:
         folder = Path(scratch)
         seconds = make(voice, folder, sorted(os.sched_getaffinity(0)))
         found = json.loads((folder / places.measures(voice)).read_text())
@@ -35,7 +35,7 @@ def one_voice(voice: str) -> tuple[dict[str, float], str]:
     compared = [(name, f"{found[name]:.3f}", f"{known[name]:.3f}") for name in _MEASURES if name in known]
     figures = {f"{stage}_s": each for stage, each in seconds.items()} | {"voice_s": sum(seconds.values())}
     table = markdown_table((f"stage, {len(os.sched_getaffinity(0))} cores", "seconds"), rows)
-    return figures | {"voice_card_busy": card.busy}, f"{table}\n\n" + markdown_table(
+    return figures | {"voice_gpu_busy": gpu.busy}, f"{table}\n\n" + markdown_table(
         ("measure", "made here", f"as {places.measures(voice)} has it"), compared
     )
 
@@ -44,7 +44,7 @@ def several_voices(voice: str) -> tuple[dict[str, float], str]:
     """Make as many voices at once as there are pairs of cores, each on two of them."""
     cores = sorted(os.sched_getaffinity(0))
     shares = [cores[first : first + _CORES_EACH] for first in range(0, len(cores) - 1, _CORES_EACH)]
-    with tempfile.TemporaryDirectory() as scratch, watched_card() as card, ThreadPoolExecutor(len(shares)) as pool:
+    with tempfile.TemporaryDirectory() as scratch, watched_gpu() as gpu, ThreadPoolExecutor(len(shares)) as pool:
         start = time.monotonic()
         folders = [Path(scratch, str(number)) for number in range(len(shares))]
         each = list(pool.map(lambda of: make(voice, *of), zip(folders, shares, strict=True)))
@@ -54,14 +54,14 @@ def several_voices(voice: str) -> tuple[dict[str, float], str]:
     rows += [
         ("voices at once, each on two cores", f"{len(shares)}"),
         ("voices a minute", f"{60 * len(shares) / seconds:.1f}"),
-        ("card busy", f"{card.busy:.0%}"),
-        ("memory of the card", f"{card.gigabytes:.1f} GB"),
+        ("GPU busy", f"{gpu.busy:.0%}"),
+        ("memory of the GPU", f"{gpu.gigabytes:.1f} GB"),
     ]
     figures = {
         "voices_at_once": float(len(shares)),
         "voices_a_minute": 60 * len(shares) / seconds,
-        "voices_card_busy": card.busy,
-        "voices_card_gb": card.gigabytes,
+        "voices_gpu_busy": gpu.busy,
+        "voices_gpu_gb": gpu.gigabytes,
     }
     return figures, markdown_table(("", ""), rows)
 

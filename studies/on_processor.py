@@ -9,5 +9,5 @@ from stages.train import TrainSettings
 
 
 def training_on_processor() -> TrainSettings:
-    """Return the settings of stage `train`, kept off a card: what a study compares with is on the processor."""
+    """Return the settings of stage `train`, kept off a GPU: what a study compares with is on the processor."""
     return replace(load_settings("train", TrainSettings), device="cpu")

@@ -1,4 +1,4 @@
-"""The commands of tools and studies: all explain themselves, and what a user can mend is one line of each."""
+"""The commands of tools and studies: all explain themselves, and what a user can fix is one line of each."""
 
 from __future__ import annotations
 
@@ -58,4 +58,4 @@ def test_what_a_user_can_mend_is_one_line_of_the_command(command: str, monkeypat
 def test_without_a_card_its_bench_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     said = run("studies.bench_gpu", monkeypatch=monkeypatch)
-    assert said == "bench_gpu: PyTorch finds no CUDA card here. See docs/gpu.md."
+    assert said == "bench_gpu: PyTorch finds no CUDA GPU here. See docs/gpu.md."

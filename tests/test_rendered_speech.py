@@ -82,7 +82,7 @@ def no_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a card with room for one: this process renders by itself, so the test sees what it does."""
+    """As on a GPU with room for one: this process renders by itself, so the test sees what it does."""
     as_on_a_small_card(monkeypatch)
 
 

@@ -21,7 +21,7 @@ from voicepack.errors import VoicepackError
 from voicepack.kokoro import Kokoro
 from voicepack.rows import base_vector
 from voicepack.speaker_encoder import load_speaker_encoder
-from voicepack.speed.card import watched_card
+from voicepack.speed.gpu import watched_gpu
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
@@ -40,22 +40,22 @@ def test_works_take_turns_and_the_first_round_does_not_count() -> None:
     assert min(seconds["b"]) > 0.009
 
 
-def test_a_card_is_watched_until_the_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_watched_until_the_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho '100, 2000'; echo '50, 1000'; echo '0, 0'; exec sleep 60\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     start = time.monotonic()
-    with watched_card() as card:
+    with watched_gpu() as gpu:
         time.sleep(0.5)
     assert time.monotonic() - start < 10
-    assert card.busy == pytest.approx(0.5)
-    assert card.gigabytes == pytest.approx(2000 * 2**20 / 1e9)
+    assert gpu.busy == pytest.approx(0.5)
+    assert gpu.gigabytes == pytest.approx(2000 * 2**20 / 1e9)
 
 
-def test_without_nvidia_smi_a_card_is_not_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_nvidia_smi_a_gpu_is_not_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(VoicepackError, match="nvidia-smi is not there"), watched_card():
+    with pytest.raises(VoicepackError, match="nvidia-smi is not there"), watched_gpu():
         pass
 
 

@@ -13,7 +13,7 @@ from voicepack.processes import core_share
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-# Of a card: CUDA's own, Kokoro, and a long sentence. Eight workers beside a training took 13 GB of an H200.
+# Of a GPU: CUDA's own, Kokoro, and a long sentence. Eight workers beside a training took 13 GB of an H200.
 _BYTES_A_SPEAKER = 2 * 10**9
 
 
@@ -31,16 +31,16 @@ def resolve_device(wanted: Device) -> torch.device:
 
 
 def speaking_device() -> torch.device:
-    """Return where renders are spoken to be heard: on a CUDA card that Accelerate finds, else on the processor.
+    """Return where renders are spoken to be heard: on a CUDA GPU that Accelerate finds, else on the processor.
 
-    ACCELERATE_USE_CPU=1 keeps them on the processor, CUDA_VISIBLE_DEVICES chooses among cards.
+    ACCELERATE_USE_CPU=1 keeps them on the processor, CUDA_VISIBLE_DEVICES chooses among GPUs.
     """
     device = resolve_device("auto")
     return device if device.type == "cuda" else torch.device("cpu")
 
 
 def speakers_at_once(device: torch.device) -> int:
-    """Return how many workers speak on a device: one per core of this process, on a card as many as it has room for."""
+    """Return how many workers speak on a device: one per core of this process, on a GPU as many as it has room for."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return max(1, min(core_share(), free // _BYTES_A_SPEAKER))
@@ -50,7 +50,7 @@ def speakers_at_once(device: torch.device) -> int:
 def resolve_precision(wanted: Precision, device: torch.device) -> torch.dtype:
     """Return what the decoder computes in; `auto` is bfloat16 where that makes a step of training faster.
 
-    On a card it does not, although the card multiplies faster in it: starting its kernels is what takes the time
+    On a GPU it does not, although the GPU multiplies faster in it: starting its kernels is what takes the time
     (docs/gpu.md).
     """
     if wanted != "auto":

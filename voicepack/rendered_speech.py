@@ -5,7 +5,7 @@ and the result does not depend on who rendered what. A shard of clips is one fil
 
 On a CPU clips are spoken by workers of one thread each: on two cores with other work to do they were twice as fast as
 two threads of one process, and every bit of a clip is the same on any number of cores, where sums in several threads
-are rounded in another order. A card has as many workers as it has room for.
+are rounded in another order. A GPU has as many workers as it has room for.
 """
 
 from __future__ import annotations

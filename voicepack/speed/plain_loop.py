@@ -26,7 +26,7 @@ class PlainLoop:
     """Steps through `KModel.forward_with_tokens` without its `no_grad`."""
 
     def __init__(self, folder: Path, recordings: Sequence[Tensor] | None, device: torch.device | str = "cpu") -> None:
-        """Load the weights of the `weights` stage; the speaker loss only with `recordings` `[samples]` of him."""
+        """Load the weights of the `weights` stage; the speaker loss only with their `recordings` `[samples]`."""
         self.model: Any = load_model(folder)
         for module in self.model.get_submodule("decoder").modules():
             if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):

@@ -1,4 +1,4 @@
-"""How busy a CUDA card is while something is done."""
+"""How busy a CUDA GPU is while something is done."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _EVERY = 200  # milliseconds between two looks
 
 
 @dataclass
-class CardUse:
-    """What was seen of a card, once the block that watches it has ended."""
+class GpuUse:
+    """What was seen of a GPU, once the block that watches it has ended."""
 
     busy: float = 0.0  # share of the time in which it computed anything, 0 to 1
     gigabytes: float = 0.0  # at the most, of all programs
 
 
 @contextlib.contextmanager
-def watched_card() -> Iterator[CardUse]:
-    """Watch the first card by `nvidia-smi` during the block. Raises VoicepackError if that is not there."""
-    use = CardUse()
+def watched_gpu() -> Iterator[GpuUse]:
+    """Watch the first GPU by `nvidia-smi` during the block. Raises VoicepackError if that is not there."""
+    use = GpuUse()
     asked = ["--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "--id=0", f"-lms={_EVERY}"]
     with tempfile.TemporaryFile("w+") as seen:
         try:
