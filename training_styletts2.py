@@ -24,7 +24,7 @@ TRAINING_HELP = "A setting of all voices: the others are\nmade anew by the next 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command. What the user can mend ends it with one line and an exit code that is not 0."""
+    """Run the command. What the user can fix ends it with one line and an exit code that is not 0."""
     options = parse(arguments)
     try:
         add_voice(options.name, options.data)
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         command = [sys.executable, "-m", "dvc", "repro", f"card@{options.name}"]
         if subprocess.run(command, check=False, env=os.environ | {"PATH": path}).returncode:
-            raise VoicepackError("the pipeline stopped. Mend what it says above and run the same command again.")
+            raise VoicepackError("the pipeline stopped. Fix what it says above and run the same command again.")
         folder = collect(options.name, options.out)
     except (VoicepackError, OSError) as error:  # OSError: --out where nothing can be written
         sys.exit(f"training_styletts2: {error}")

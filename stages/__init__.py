@@ -1,4 +1,7 @@
-"""One short script per DVC stage. Stage name = module name = section of params.yaml."""
+"""One short script per DVC stage. Stage name = module name = section of params.yaml.
+
+What they share lies beside them: hearing, imports, places, recorders, settings, speech, stage, tracking and voice.
+"""
 
 import ctypes
 import os

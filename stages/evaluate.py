@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stages import places
 from stages.hearing import nearest_stock, read_hearing
+from stages.settings import load_settings
 from stages.stage import running
 from voicepack.audio import write_audio
 from voicepack.evaluation import F0_COLUMNS, f0_table, length_table, score_table, summarise
@@ -36,7 +37,7 @@ def main() -> None:
         pack = load_pack(places.pack(voice))
         sentences = read_sentences(places.reference(voice))
         with listeners(read_hearing(voice)) as workers:
-            texts = [phonemize(text) for text in settings.test_sentences]
+            texts = phonemes_of(settings.test_sentences)
             spoken = speak(workers, sentences, {NEW: pack}, seeds=range(settings.seeds))
             tests = say(workers, texts, pack)
         folder = places.voice_samples(voice)
@@ -54,6 +55,12 @@ def main() -> None:
         write_json(places.measures(voice), metrics)
         stage.run.log_metrics(metrics)
         stage.run.log_artifact(folder)
+
+
+def phonemes_of(texts: Sequence[str]) -> list[str]:
+    """Return the phonemes of texts in the language of the recordings."""
+    language = load_settings("prepare.language", str)
+    return [phonemize(text, language) for text in texts]
 
 
 def recovery(voice: str, pack: Tensor, stock: Mapping[str, Tensor]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from stages.stage import running
 from voicepack.clips import read_clips
 from voicepack.errors import VoicepackError
 from voicepack.files import write_tensors
-from voicepack.voice_reader import VoiceReader
+from voicepack.voice_reader import VoiceReader, mean_by_length
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,15 @@ def main() -> None:
         order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(stage.settings.seed))
         chosen = sorted(order[: stage.settings.max_style_samples].tolist())
         reader = VoiceReader.load(places.MODELS)
-        # One clip in memory at a time.
-        styles = torch.cat([reader.encoders.encode([clips[index].audio]) for index in chosen])
-        voice = reader.voice(clips[index].audio for index in chosen)
+        every, voices = [], []
+        for index in chosen:  # one clip in memory at a time
+            audio = clips[index].audio
+            try:
+                every.append(reader.encoders.encode([audio]))
+                voices.append(reader.read(audio))
+            except VoicepackError as error:
+                raise VoicepackError(f"{clips[index].name}: {error}") from None
+        styles, voice = torch.cat(every), mean_by_length(voices, [clips[index].samples for index in chosen])
         tensors = {"styles": styles, "mean": styles.mean(0), "voice": voice}
         write_tensors(places.styles(stage.voice), tensors)
         spread = (styles - styles.mean(0)).norm(dim=1).mean() / styles.mean(0).norm()

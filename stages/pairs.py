@@ -9,10 +9,10 @@ import torch
 from stages import places
 from stages.speech import rendered_speech
 from stages.stage import running
-from voicepack.constants import SAMPLE_RATE
+from voicepack.constants import SAMPLE_RATE, SHORTEST_SECONDS
 from voicepack.damage import damage
 from voicepack.files import read_tensors, write_tensors
-from voicepack.style_encoder import SHORTEST_SECONDS, load_style_encoder
+from voicepack.style_encoder import load_style_encoder
 
 # Numbers of shards that the encoder was not trained on: its own training clips it reads better than new ones.
 _FIRST_SHARD = 10_000

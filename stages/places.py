@@ -1,4 +1,4 @@
-"""Where stages keep what they make. Each of these paths is named once here and once in dvc.yaml."""
+"""Where stages keep what they make, as dvc.yaml says. What enrolment loads, it finds in `models` by itself."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def reference(voice: str) -> Path:
 
 
 def speaker(voice: str) -> Path:
-    """Return the file of a speaker as the judge hears him."""
+    """Return the file of a speaker as the judge hears them."""
     return reference(voice) / "speaker.safetensors"
 
 

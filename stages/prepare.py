@@ -15,16 +15,12 @@ from voicepack.clips import write_clips
 from voicepack.dataset import read_dataset
 from voicepack.errors import VoicepackError
 from voicepack.files import removed_on_error
-from voicepack.preparation import check_enough, prepare_clips, write_rejected
+from voicepack.preparation import Preparation, check_enough, prepare_clips, write_rejected
 from voicepack.split import split_clips
 
 
 @dataclass(frozen=True)
-class PrepareSettings:
-    language: str
-    level_db: float
-    min_seconds: float
-    max_seconds: float
+class PrepareSettings(Preparation):
     min_clips: int
     held_out_fraction: float
     seed: int
@@ -43,17 +39,14 @@ def main() -> None:
             clips, rejected = prepare_clips(
                 [*dataset.train, *dataset.validation],
                 folder / "audio",
-                language=settings.language,
-                level_db=settings.level_db,
-                min_seconds=settings.min_seconds,
-                max_seconds=settings.max_seconds,
+                settings,
             )
             # First, because the errors below send the user to this table.
             write_rejected(folder / "rejected.tsv", rejected)
             given = {entry.name for entry in dataset.validation}
             if given and given.isdisjoint(clip.name for clip in clips):
                 raise VoicepackError(
-                    f"no clip of validation/ is usable: see {folder / 'rejected.tsv'}. Mend them, or delete the folder."
+                    f"no clip of validation/ is usable: see {folder / 'rejected.tsv'}. Fix them, or delete the folder."
                 )
             train, held_out = split_clips(
                 [clip for clip in clips if clip.name not in given],

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from filelock import FileLock
 
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, first_line
 
 EXPERIMENT = "kokoro-voicepack"
 Result = TypeVar("Result")
@@ -117,8 +117,7 @@ def ask_mlflow(call: Callable[..., Result], *arguments: Any, **options: Any) -> 
         return call(*arguments, **options)
     except (MlflowException, RequestException, OSError) as error:
         # Of a request that failed, what it comes down to stands at the end.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rpartition("Caused by ")[2]
-        raise VoicepackError(reason[:200]) from None
+        raise VoicepackError(first_line(error).rpartition("Caused by ")[2][:200]) from None
 
 
 def database_file(uri: str) -> Path | None:
@@ -183,9 +182,8 @@ class WandbRecorder:
                 settings=wandb.Settings(silent=True),
             )  # fmt: skip
         except wandb.errors.Error as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise VoicepackError(
-                f"tracking.wandb is true, but Weights & Biases says: {reason} Run `wandb login`, or set"
+                f"tracking.wandb is true, but Weights & Biases says: {first_line(error)} Run `wandb login`, or set"
                 " WANDB_MODE=offline."
             ) from None
 

@@ -32,7 +32,7 @@ def load_settings(section: str, settings_type: type[Settings], file: Path = PARA
         raise VoicepackError(f"{file}: no such file. Run the stages from the root of the project.") from None
     except YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise VoicepackError(f"{file}:{line}: not valid YAML. Mend the line and try again.") from None
+        raise VoicepackError(f"{file}:{line}: not valid YAML. Fix the line and try again.") from None
     for key in section.split("."):
         if not isinstance(value, dict) or key not in value:
             raise VoicepackError(f"{file}: section '{section}' is missing. Add it, or restore it from Git.")

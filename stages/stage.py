@@ -46,7 +46,7 @@ def running(name: str, settings_type: type[Settings]) -> Iterator[Stage[Settings
 def one_line_errors(name: str) -> Iterator[None]:
     """Run a stage, or a command beside the graph: turn VoicepackError into one line, `NAME: …`, and exit code 1.
 
-    Warnings that nobody can mend are not shown, and the hub is left alone.
+    Warnings that nobody can fix are not shown, and the hub is left alone.
     """
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*weight_norm.*|.*dropout option adds dropout.*|.*num_layers.*")

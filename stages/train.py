@@ -1,4 +1,4 @@
-"""The projection trained for one voice: losses of sound and prosody, through frozen Kokoro."""
+"""One voice trained through frozen Kokoro: its vector or, with `network: mlp`, the projection that gives it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def main() -> None:
             places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
             places.KOKORO / MODEL_FILE, places.code("train"),
         )  # fmt: skip
-        digests = [sha256(file) for file in files]  # first: a missing one is told before minutes of aligning
+        digests = [
+            sha256(file) for file in files
+        ]  # first, so that a missing one is reported before minutes of aligning
         material = read_material(stage.voice, settings)
         kokoro = material.losses.kokoro
         if kokoro.device.type == "cuda":  # which adds up in no fixed order unless told to; measured no slower
@@ -97,13 +99,12 @@ def read_material(voice: str, settings: TrainSettings) -> Material:
     projection = load_projection(places.PRIOR)
     clips = choose_clips(read_clips(places.clips(voice), "train"), settings.max_seconds, settings.seed)
 
-    candidates = [projection(styles["mean"][None])[0].detach()]
-    candidates += [base_vector(packs[name]) for name in stock_by_style(styles["mean"])[: settings.start_candidates]]
-    candidates.append(styles["voice"])
-    voices = torch.stack(candidates).to(kokoro.device)
-    aligned = align(kokoro, clips, voices[1:2])
+    nearest = [base_vector(packs[name]) for name in stock_by_style(styles["mean"])]
+    projected = projection(styles["mean"][None])[0].detach()
+    candidates = torch.stack([projected, *nearest[: settings.start_candidates], styles["voice"]])
+    aligned = align(kokoro, clips, nearest[0][None])
     losses = VoiceLosses(kokoro, packs, speaker_heard_in(clips, settings.losses))
-    start = choose_start(losses, aligned, voices, settings.losses)
+    start = choose_start(losses, aligned, candidates.to(kokoro.device), settings)
     return Material(losses, aligned, styles["mean"], projection, start)
 
 

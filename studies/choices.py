@@ -31,13 +31,11 @@ CHOICES: dict[str, dict[str, Any]] = {
     # What becomes of the trained vector.
     "not calibrated": {"expand.calibration_seconds": 0},
     "flat rows": {"expand.rows": "flat"},
-    "prosodic rows": {"expand.rows": "prosody"},
     # What training moves, and what it listens to.
     "projection's weights": {"train.network": "mlp", "train.lr": 3e-4},
     "no speaker loss": {"train.losses.speaker": 0},
     "no own prosody": {"train.own_prosody_every": 0},
     "no prior": {"train.losses.prior": 0},
-    "prior 0.3": {"train.losses.prior": 0.3},
     "no timbre loss": {"train.losses.timbre": 0},
     "no mel statistics": {"train.losses.mel_statistics": 0},
     "no frame-wise mel loss": {"train.losses.mel": 0},
@@ -49,7 +47,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 }
 # What the tables say where a choice, under whose name rows lie in metrics/ablation.tsv, would be taken for another: of
 # `prior`, the loss is meant, and not the network that training starts from.
-TITLES = {"no prior": "no prior loss", "prior 0.3": "prior loss 0.3"}
+TITLES = {"no prior": "no prior loss"}
 SEEDS = ("40 steps", "seed 1", "seed 2")  # the same but for chance
 
 

@@ -94,14 +94,7 @@ def read_speaker(folder: Path, clips_folder: Path) -> Speaker:
     """Prepare a dataset, whose clips go to `clips_folder`, and split it, as the pipeline does."""
     settings = load_settings("prepare", PrepareSettings)
     dataset = read_dataset(folder)
-    clips, _ = prepare_clips(
-        dataset.train,
-        clips_folder,
-        language=settings.language,
-        level_db=settings.level_db,
-        min_seconds=settings.min_seconds,
-        max_seconds=settings.max_seconds,
-    )
+    clips, _ = prepare_clips(dataset.train, clips_folder, settings)
     return Speaker(folder.name, *split_clips(clips, [], fraction=settings.held_out_fraction, seed=settings.seed))
 
 

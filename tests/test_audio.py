@@ -98,6 +98,30 @@ def test_a_rate_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
         read_audio(tmp_path / "odd.wav")
 
 
+def test_channels_that_cancel_are_heard(tmp_path: Path) -> None:
+    """As a balanced microphone is recorded by a stereo input: anybody hears it, and its channels add up to nothing."""
+    speech = babble(2)
+    soundfile.write(tmp_path / "a.wav", torch.stack([speech, -0.98 * speech], 1).numpy(), 24_000, subtype="FLOAT")
+    assert torch.equal(read_audio(tmp_path / "a.wav"), speech)
+    soundfile.write(tmp_path / "b.wav", torch.stack([speech, 0 * speech], 1).numpy(), 24_000, subtype="FLOAT")
+    assert torch.equal(read_audio(tmp_path / "b.wav"), speech / 2)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_key_that_stops_the_recorder_is_no_speech(before: bool) -> None:
+    speech, silence = babble(2), torch.zeros(24_000)
+    key = 0.2 * torch.randn(240, generator=torch.Generator().manual_seed(1))
+    parts = [silence, key, silence, speech, silence] if before else [silence, speech, silence, key, silence]
+    assert len(trim_silence(torch.cat(parts))) == len(trim_silence(torch.cat([silence, speech, silence])))
+    short = silence[:4800]
+    assert 240 < len(trim_silence(torch.cat([short, key, short]))) < 6000  # where there is nothing else, it stays
+
+
+def test_a_word_apart_from_the_others_is_speech() -> None:
+    speech, silence, word = babble(2), torch.zeros(24_000), babble(0.25)
+    assert len(trim_silence(torch.cat([speech, silence, word]))) > 3 * 24_000
+
+
 def test_something_that_fell_is_louder_than_speech() -> None:
     speech = 0.01 * babble(3)
     assert loudest_above_speech(speech) < 10

@@ -60,6 +60,27 @@ def test_noise_and_digital_silence_are_pauses_alike(room: float) -> None:
     assert len(seconds_of(levels_of((9, SPEECH), (0.5, room), (9, SPEECH)))) == 2
 
 
+def test_an_offset_of_the_recorder_hides_no_pause(tmp_path: Path) -> None:
+    silence = torch.zeros(36_000)
+    recording = torch.cat([silence, babble(3), silence, babble(4), silence])
+    for name, offset in (("a.wav", 0.0), ("b.wav", 0.05)):
+        write_audio(tmp_path / name, recording + offset)
+    assert pieces(tmp_path / "b.wav") == pieces(tmp_path / "a.wav")
+    assert len(pieces(tmp_path / "b.wav")) == 2
+
+
+def test_an_odd_rate_is_refused_before_anything_is_cut(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "odd.wav", babble(1).numpy(), 22_051)
+    with pytest.raises(VoicepackError, match=r"odd\.wav: odd sampling rate, 22051 Hz"):
+        pieces(tmp_path / "odd.wav")
+
+
+def test_where_nothing_can_be_written_the_recording_is_not_blamed(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", babble(1))
+    with pytest.raises(VoicepackError, match=r"missing/piece\.wav: cannot be written"):
+        write_piece(tmp_path / "a.wav", 0, 0.5, tmp_path / "missing/piece.wav")
+
+
 def test_nothing_is_no_piece() -> None:
     assert cut(levels_of((5, -100.0))) == []
     assert cut(np.zeros(0, np.float32)) == []

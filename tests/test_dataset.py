@@ -99,6 +99,14 @@ def test_one_speaker_of_several_is_chosen(tmp_path: Path) -> None:
     assert read_dataset(tmp_path, "anna").validation == []
 
 
+@pytest.mark.parametrize("speaker", ["", "anna"])
+def test_a_line_without_a_speaker_among_others_is_not_left_out_in_silence(tmp_path: Path, speaker: str) -> None:
+    write_metadata(tmp_path / "train", [{"file_name": "a.wav", "text": "Hi", "speaker": "anna"}])
+    write_metadata(tmp_path / "validation", [{"file_name": "b.wav", "text": "Hi"}])
+    with pytest.raises(VoicepackError, match=r"validation/metadata\.jsonl:1: names no speaker, as other lines do"):
+        read_dataset(tmp_path, speaker)
+
+
 def test_a_speaker_is_chosen_where_none_is_named(tmp_path: Path) -> None:
     write_metadata(tmp_path / "train", [GOOD])
     with pytest.raises(VoicepackError, match="No line of it names a speaker"):

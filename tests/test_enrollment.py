@@ -88,12 +88,14 @@ def test_bad_recordings_are_refused_in_one_line(tmp_path: Path, capsys: pytest.C
     click = 0.01 * babble(2.0)
     click[24_000:24_240] += 0.5
     write_audio(tmp_path / "click.wav", click)
+    write_audio(tmp_path / "clipped.wav", (30 * babble(2.0)).clamp(-1, 1))
     (tmp_path / "text.wav").write_text("not audio")
     out = ["--out", str(tmp_path / "my.pt"), "--models", str(MODELS)]
     for name, said in (
         ("none.wav", "no such file"), ("short.wav", "s are needed"),
-        ("silent.wav", "no speech"), ("text.wav", "not an audio"),
-        ("noise.wav", "but noise"), ("click.wav", "a click"),
+        ("silent.wav", "silent: the level is -100 dB"), ("text.wav", "not an audio"),
+        ("noise.wav", "no speech: it is as loud throughout"), ("click.wav", "a click"),
+        ("clipped.wav", "clipped"),
     ):  # fmt: skip
         check_one_line(["enroll", str(tmp_path / name), *out], said, capsys)
     assert not (tmp_path / "my.pt").exists()

@@ -1,4 +1,4 @@
-"""The speaker that renders are compared with, and what he would score himself."""
+"""The speaker that renders are compared with, and what they would score themselves."""
 
 from pathlib import Path
 

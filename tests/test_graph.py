@@ -23,6 +23,7 @@ GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 OTHER_SETTINGS = {  # that a stage depends on besides its own section
     "prepare": ["voices.${key}"],
     "expand": ["voices.${key}"],
+    "evaluate": ["prepare.language"],
     "report": ["train.losses.speaker", "voices"],
 }
 

@@ -127,5 +127,10 @@ def test_what_kokoro_cannot_say_is_one_line(kokoro: Kokoro, voice, phonemes):
     assert "\n" not in str(caught.value)
 
 
+def test_what_kokoro_does_not_know_counts_for_the_row(kokoro: Kokoro, stock_packs):
+    with pytest.raises(VoicepackError, match="Kokoro speaks 1 to 510"):
+        kokoro.render("h" * 505 + "☃" * 10, stock_packs["af_heart"])
+
+
 def test_510_phonemes_are_not_too_many(kokoro: Kokoro):
     assert kokoro.encode_text("a" * 510).prosodic.shape == (1, 512, 512)

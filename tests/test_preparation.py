@@ -13,14 +13,13 @@ from voicepack.audio import speech_level, write_audio
 from voicepack.clips import Clip
 from voicepack.dataset import read_metadata
 from voicepack.errors import VoicepackError
-from voicepack.preparation import Rejected, check_enough, prepare_clips
+from voicepack.preparation import Preparation, Rejected, check_enough, prepare_clips
 
 
-def prepare(folder: Path) -> tuple[list[Clip], list[Rejected]]:
-    """Prepare the dataset in `folder`; the clips go to clips/ in it."""
-    return prepare_clips(
-        read_metadata(folder), folder / "clips", language="a", level_db=-24, min_seconds=1, max_seconds=20
-    )
+def prepare(folder: Path, least_heard: float = 0) -> tuple[list[Clip], list[Rejected]]:
+    """Prepare the dataset in `folder`; the clips go to clips/ in it. Nothing is understood in babble."""
+    settings = Preparation(language="a", level_db=-24, min_seconds=1, max_seconds=20, least_heard=least_heard)
+    return prepare_clips(read_metadata(folder), folder / "clips", settings)
 
 
 def reason(folder: Path, audio: torch.Tensor, text: str = TEXTS[0]) -> str:
@@ -68,6 +67,7 @@ def test_stereo_at_44_khz_is_a_clip_like_any(tmp_path: Path) -> None:
         (pad((30 * babble(2.5)).clamp(-1, 1), (400_000, 0)), "clipped"),  # among silence, which hides how much
         (0.01 * babble(3) + pad(torch.full((240,), 0.5), (24_000, 47_760)), "a click"),
         (0.01 * torch.randn(72_000, generator=torch.Generator().manual_seed(0)), "no speech"),
+        (0.2 + 1e-5 * babble(3), "silent"),
         (babble(0.5), "too short"),
         (torch.cat([torch.zeros(48_000), babble(0.5), torch.zeros(48_000)]), "too short"),
         (babble(21), "too long"),
@@ -129,6 +129,36 @@ def test_silence_around_the_speech_does_not_make_it_too_long(tmp_path: Path) -> 
     assert not rejected and clip.seconds == pytest.approx(2.5, abs=0.25)
 
 
+def test_an_offset_of_the_recorder_is_taken_off(tmp_path: Path) -> None:
+    """In the silence it would count as sound, which then would not be cut off, nor be told from speech."""
+    silence = torch.zeros(24_000)
+    for name, offset in (("a.wav", 0.0), ("b.wav", 0.05)):
+        soundfile.write(tmp_path / name, (offset + torch.cat([silence, babble(2.5), silence])).numpy(), 24_000)
+    write_metadata(tmp_path, [{"file_name": name, "text": TEXTS[0]} for name in ("a.wav", "b.wav")])
+    (clean, offset), rejected = prepare(tmp_path)
+    assert not rejected and offset.samples == clean.samples
+    torch.testing.assert_close(offset.audio, clean.audio, rtol=0, atol=1e-3)
+    assert offset.signal_to_noise > 20
+
+
+def test_a_text_is_compared_with_what_a_recogniser_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hears:
+        def transcribe(self, audio: torch.Tensor) -> str:
+            return "A quick brown box jumped over the lazy dog"
+
+    monkeypatch.setattr("voicepack.preparation.Transcriber", Hears)
+    write_dataset(tmp_path, [TEXTS[0], TEXTS[1], "Thank you, no."])
+    clips, (wrong,) = prepare(tmp_path / "train", least_heard=0.4)
+    assert [clip.text for clip in clips] == [TEXTS[0], "Thank you, no."]  # of three words one may well be misheard
+    assert wrong.path.name == "b.wav"
+    assert wrong.reason.startswith("text and recording differ: 20% of the text's 10 words are heard in 'A quick")
+
+
+def test_clips_that_nothing_could_read_are_not_asked_for() -> None:
+    with pytest.raises(VoicepackError, match=r"^prepare\.min_seconds is 0\.5\. Write 1 or more\.$"):
+        Preparation(language="a", level_db=-24, min_seconds=0.5, max_seconds=20, least_heard=0)
+
+
 @pytest.mark.parametrize("rate", [8_000, 44_100])
 def test_hours_in_one_file_are_not_read(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicepack.preparation.read_audio", lambda path: pytest.fail(f"{path} is read"))
@@ -170,8 +200,10 @@ def test_a_header_that_lies_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_one_text_alone_is_not_enough() -> None:
-    with pytest.raises(VoicepackError, match="no clip is left to hold out among 6"):
+    with pytest.raises(VoicepackError, match="no clip is left to hold out among 6: too many of them say the same"):
         check_enough([unread_clip(1)] * 6, [], [], min_clips=4, table=Path("rejected.tsv"))
+    with pytest.raises(VoicepackError, match="no clip is left to hold out among 1: there must be one of each"):
+        check_enough([unread_clip(1)], [], [], min_clips=1, table=Path("rejected.tsv"))
 
 
 def test_too_few_clips_say_why() -> None:

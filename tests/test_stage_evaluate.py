@@ -1,4 +1,4 @@
-"""How far off a voice is from the truth, where that is known; the rest of the stage is in test_pipeline.py."""
+"""How far off a voice is from the truth, where that is known, and its language; the rest is in test_pipeline.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from imports import ROOT
 from torch import Tensor
 
 from stages import places
-from stages.evaluate import recovery
+from stages.evaluate import phonemes_of, recovery
 from voicepack.files import write_tensors
+from voicepack.text import phonemize
 
 TRUE = torch.randn(256, generator=torch.Generator().manual_seed(0))
 
@@ -33,6 +34,13 @@ def _prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_tensors(places.speaker(voice), {"embedding": torch.ones(2)}, {"nearest": "af_near"})
         places.clips(voice).mkdir(parents=True)
     write_tensors(places.clips("synthetic") / places.TRUTH, {"voice": TRUE})
+
+
+@pytest.mark.parametrize("language", ["a", "b"])
+def test_the_users_sentences_are_spoken_in_the_language_of_the_recordings(language: str) -> None:
+    Path("params.yaml").write_text(f"prepare:\n  language: {language}\n")
+    text = "The car passed the new garden."
+    assert phonemes_of([text]) == [phonemize(text, language)]
 
 
 def test_the_true_voice_is_not_off_and_the_stock_voice_by_its_distance() -> None:

@@ -21,6 +21,7 @@ SETTINGS = {
     "level_db": -24,
     "min_seconds": 1.0,
     "max_seconds": 20.0,
+    "least_heard": 0.0,
     "min_clips": 4,
     "held_out_fraction": 0.2,
     "seed": 0,

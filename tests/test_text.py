@@ -49,6 +49,14 @@ def test_too_much_at_once_is_one_line() -> None:
     assert len(str(caught.value)) < 200
 
 
+@pytest.mark.parametrize("language", ["e", "f", "i"])
+def test_too_much_of_another_language_is_not_cut_off(language: str) -> None:
+    long = "la mesa come una casa grande y " * 30
+    with pytest.raises(VoicepackError, match="510 or more phonemes, Kokoro speaks 510 at once"):
+        phonemize(long, language)
+    assert len(phonemize(long[:200], language)) < 510
+
+
 def test_a_long_text_that_kokoro_can_say_is_kept_whole() -> None:
     sentence = "The quick brown fox jumps over the lazy dog."
     phonemes = phonemize(" ".join([sentence] * 8))

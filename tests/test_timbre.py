@@ -48,6 +48,18 @@ def test_silence_has_a_finite_gradient(loss: TimbreLoss) -> None:
     assert render.grad.isfinite().all()
 
 
+def test_a_click_in_silence_has_a_finite_gradient(loss: TimbreLoss) -> None:
+    """It alone is within the range of speech, and one frame has no spread."""
+    render = torch.zeros(24_000)
+    render[12_000:12_020] = 0.5
+    render.requires_grad_()
+    cost = loss(render, babble(1.0))
+    cost.backward()
+    assert cost.isfinite()
+    assert render.grad is not None
+    assert render.grad.isfinite().all()
+
+
 def test_gradients_are_finite_and_reach_the_speech(loss: TimbreLoss) -> None:
     render = (0.1 * babble(1.0, seed=2)).requires_grad_()
     loss(render, babble(1.0)).backward()

@@ -246,11 +246,20 @@ def test_training_falls_repeats_itself_and_goes_on_where_it_broke_off(voice: Sim
 
 
 @pytest.mark.slow
+def test_a_loss_that_is_not_a_number_ends_training_by_its_name(voice: SimpleNamespace, tmp_path: Path) -> None:
+    """A voice of NaN would come of it, which says nothing until it is to speak."""
+    broken = SimpleNamespace(**vars(voice))
+    broken.clips = [replace(clip, energy=torch.full_like(clip.energy, torch.nan)) for clip in voice.clips]
+    with pytest.raises(VoicepackError, match=r"^a loss is not a number in step 0: .*energy"):
+        train(broken, tmp_path)
+
+
+@pytest.mark.slow
 def test_each_half_starts_where_its_own_losses_are_least(voice: SimpleNamespace) -> None:
     """The voice that spoke is the best in both halves; mixed into others, each half is still found."""
     hidden, other = voice.hidden, voice.start
     timbre, prosody = torch.cat([hidden[:128], other[128:]]), torch.cat([other[:128], hidden[128:]])
-    chosen = choose_start(voice.losses, voice.clips, torch.stack([other, timbre, prosody]), WEIGHTS)
+    chosen = choose_start(voice.losses, voice.clips, torch.stack([other, timbre, prosody]), TRAINING)
     torch.testing.assert_close(chosen, hidden, rtol=0, atol=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from voicepack.command import main
 from voicepack.dataset import read_dataset
 from voicepack.intelligibility import Transcriber, word_error_rate
 from voicepack.kokoro import Kokoro
-from voicepack.preparation import prepare_clips
+from voicepack.preparation import Preparation, prepare_clips
 from voicepack.text import phonemize
 from voicepack.transcription import divide
 
@@ -53,10 +54,21 @@ def test_a_recording_becomes_a_dataset_that_can_be_prepared(
     lines = [json.loads(line) for line in (dataset / "train/metadata.jsonl").read_text().splitlines()]
     assert [line["source"] for line in lines] == ["talk.wav"] * 3
     assert lines[0]["start"] == pytest.approx(1.2, abs=0.5)
-    settings = {"language": "a", "level_db": -24.0, "min_seconds": 1.0, "max_seconds": 30.0}
-    clips, rejected = prepare_clips(read_dataset(dataset).train, tmp_path / "clips", **settings)
+    settings = Preparation(language="a", level_db=-24, min_seconds=1, max_seconds=30, least_heard=0.4)
+    clips, rejected = prepare_clips(read_dataset(dataset).train, tmp_path / "clips", settings)
     assert len(clips) == 3
     assert rejected == []
+
+
+def test_texts_of_other_clips_are_rejected(talk: Path, tmp_path: Path) -> None:
+    """As in a table whose lines slipped by one."""
+    main(["transcribe", str(talk / "talk.wav"), "--out", str(tmp_path / "me")])
+    entries = read_dataset(tmp_path / "me").train
+    slipped = [replace(entry, text=text) for entry, text in zip(entries, (*SAID[1:], SAID[0]), strict=True)]
+    settings = Preparation(language="a", level_db=-24, min_seconds=1, max_seconds=30, least_heard=0.4)
+    clips, rejected = prepare_clips(slipped, tmp_path / "clips", settings)
+    assert clips == []
+    assert [each.reason.partition(":")[0] for each in rejected] == 3 * ["text and recording differ"]
 
 
 def test_a_text_beside_the_recording_is_what_was_said(talk: Path, tmp_path: Path) -> None:

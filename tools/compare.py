@@ -1,7 +1,7 @@
 """What changed since a commit, and what of it is noise: python -m tools.compare [REVISION]
 
 `dvc metrics diff` shows every digit that moved. Here a change within the noise of both sides is shown as none; that
-noise is of Kokoro's dice alone. Of several voices the mean change follows, with its 95 % interval over voices.
+noise is that which Kokoro draws. Of several voices the mean change follows, with its 95 % interval over voices.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def table(revision: str) -> str:
                 both[name].append((old, new))
             noise = [values.get(f"{name}_noise", {}).get(side) or 0.0 for side in ("old", "new")]
             change = f"{new - old:+.3f}" if abs(new - old) > math.hypot(*noise) else "none"
-            lines.append(f"{path.split('/')[-1][:-5]:16}{name:22}{old:12.3f}{new:12.3f}   {change}")
+            lines.append(f"{Path(path).stem:16}{name:22}{old:12.3f}{new:12.3f}   {change}")
     lines += [mean_line(name, values) for name, values in both.items() if len(values) > 1]
     return "\n".join(lines)
 

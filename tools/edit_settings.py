@@ -48,7 +48,7 @@ def read_document(file: Path = PARAMS_FILE) -> Any:
     except FileNotFoundError:
         raise VoicepackError(f"{file}: no such file. Run this from the root of the project.") from None
     except YAMLError:
-        raise VoicepackError(f"{file}: not valid YAML. Mend it and try again.") from None
+        raise VoicepackError(f"{file}: not valid YAML. Fix it and try again.") from None
 
 
 def _editor() -> YAML:

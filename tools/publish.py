@@ -13,7 +13,7 @@ from stages import places
 from stages.stage import one_line_errors
 from stages.voice import NOT_STATED, load_voice
 from tools.command import command_parser
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, first_line
 from voicepack.files import read_tensors
 
 
@@ -58,10 +58,9 @@ def publish(repository: str, files: dict[str, Path]) -> str:
         return str(api.create_commit(repository, operations, commit_message="Voice pack and card").commit_url)
     # The hub's own errors are HTTP errors; a broken upload, a bad name or a missing token are the others.
     except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise VoicepackError(
-            f"nothing was published at {repository} ({reason}). Check the network and the name, and log in with"
-            " `hf auth login` or HF_TOKEN."
+            f"nothing was published at {repository} ({first_line(error)}). Check the network and the name, and log in"
+            " with `hf auth login` or HF_TOKEN."
         ) from None
 
 

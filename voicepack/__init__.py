@@ -1,7 +1,7 @@
 """Voice packs for Kokoro-82M, made from recordings.
 
-The stages of the pipeline call this library; it knows nothing of DVC, MLflow or fixed paths.
-Every module stands alone, so that a program imports only what it needs:
+The stages of the pipeline call this library. It runs neither DVC nor MLflow; what it says to users names the pipeline's
+settings and commands. A program imports only the modules that it needs:
 
     voicepack.pack        the voice pack itself: load, check, save
     voicepack.kokoro      frozen, differentiable synthesis with Kokoro

@@ -21,7 +21,11 @@ FULL_BANDWIDTH = SAMPLE_RATE / 2  # Hz
 LISTENERS_RATE = 16_000  # Hz, at which networks that hear speech were trained
 _LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
 _LOWEST_LEVEL = -100.0  # dB, what digital silence counts as
+_CANCELLED = 0.01  # of the power of a channel is left of all; of two that have nothing in common, half is
+_LEAST_OFFSET_DB = -50.0  # of the speech; what is less does not count as sound in the silence, 35 dB below it
 _ONE_LEVEL = 0.05  # root mean square, -26 dB
+_APART_SECONDS = 0.3  # of silence: a longer pause parts sounds
+_KEY_SECONDS = 0.12  # the longest sound of a key, seen through frames of 50 ms
 _LOUD_SECONDS = 0.5  # of speech at least in a recording, however long the silence around it
 # Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
 # lies, 529 million, which take 8 GB.
@@ -35,9 +39,8 @@ def read_audio(path: Path) -> Tensor:
     """
     with opened(path) as file:
         samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate  # [samples, channels]
-    if is_odd_rate(rate):
-        raise VoicepackError(f"{path}: odd sampling rate, {rate} Hz. Save it at {SAMPLE_RATE} Hz.")
-    audio = torch.from_numpy(samples).mean(1)
+    check_rate(path, rate)
+    audio = mono(torch.from_numpy(samples))
     if rate == SAMPLE_RATE or not len(audio):
         return audio
     # The default filter is so gentle that a 4 kHz recording would seem to reach 5 kHz: these settings, torchaudio's
@@ -52,6 +55,16 @@ def read_audio(path: Path) -> Tensor:
         beta=14.769656459379492,
     )
     return resampled
+
+
+def mono(samples: Tensor) -> Tensor:
+    """Average channels `[samples, channels]`; take the loudest where they cancel, as with a pole swapped."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    average, powers = samples.mean(1), samples.square().mean(0)
+    if average.square().mean() < _CANCELLED * powers.max():
+        return samples[:, powers.argmax()]
+    return average
 
 
 @contextmanager
@@ -71,6 +84,13 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise no_audio from None
 
 
+def without_offset(audio: Tensor) -> Tensor:
+    """Take the offset of a recorder (DC) off audio `[samples]`: in silence it would count as sound."""
+    offset = audio.mean()
+    centred = audio - offset
+    return centred if 20 * torch.log10(offset.abs()) > speech_level(centred) + _LEAST_OFFSET_DB else audio
+
+
 def at_one_level(audio: Tensor) -> Tensor:
     """Bring audio `[samples]` to a root mean square of 0.05; the gradient knows that its level is taken away."""
     return audio * (_ONE_LEVEL / audio.square().mean().clamp_min(1e-10).sqrt())
@@ -85,6 +105,12 @@ def at_16_khz(audio: Tensor) -> Tensor:
 def is_odd_rate(rate: int) -> bool:
     """Tell whether bringing a sampling rate in Hz to 24 kHz would take more memory than any usual rate does."""
     return math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER
+
+
+def check_rate(path: Path, rate: int) -> None:
+    """Raise VoicepackError for a recording whose sampling rate in Hz is odd."""
+    if is_odd_rate(rate):
+        raise VoicepackError(f"{path}: odd sampling rate, {rate} Hz. Save it at {SAMPLE_RATE} Hz.")
 
 
 def write_audio(path: Path, audio: Tensor) -> None:
@@ -104,15 +130,20 @@ def from_int16(samples: Tensor) -> Tensor:
 
 
 def trim_silence(audio: Tensor, *, threshold_db: float = 35, margin_seconds: float = 0.05) -> Tensor:
-    """Cut what is `threshold_db` quieter than the speech off both ends of audio `[samples]`, but for a margin."""
+    """Cut what is `threshold_db` quieter than the speech off both ends of audio `[samples]`, but for a margin.
+
+    A short sound apart from the rest is cut off too: a key that stops the recorder is not speech.
+    """
     if not len(audio):
         return audio
     frame, hop = 2 * _LEVEL_FRAME, _LEVEL_FRAME // 2
     around = torch.nn.functional.pad(audio, (frame // 2, frame // 2))
     levels = around.unfold(0, frame, hop).square().mean(1).sqrt()
     heard = torch.nonzero(levels >= _loud(levels, hop) * 10 ** (-threshold_db / 20))[:, 0]
+    sounds = heard.tensor_split(torch.nonzero(heard.diff() * hop > _APART_SECONDS * SAMPLE_RATE)[:, 0] + 1)
+    speech = [sound for sound in sounds if (sound[-1] - sound[0] + 1) * hop > _KEY_SECONDS * SAMPLE_RATE] or sounds
     margin = round(margin_seconds * SAMPLE_RATE)
-    return audio[max(int(heard[0]) * hop - margin, 0) : (int(heard[-1]) + 1) * hop + margin]
+    return audio[max(int(speech[0][0]) * hop - margin, 0) : (int(speech[-1][-1]) + 1) * hop + margin]
 
 
 def speech_level(audio: Tensor) -> float:

@@ -21,8 +21,6 @@ from voicepack.files import not_made, read_table, write_table
 Split = Literal["train", "held_out"]
 
 SILENCE_DB = -60.0  # speech below this has drowned in the noise of 16-bit samples
-LOUDEST_CLICK_DB = 25.0  # of 25 ms above loud speech; 111 clips of speech have 10 at most
-LEAST_RANGE_DB = 5.0  # between loud and quiet moments; 111 clips of speech have 27 at least, noise alone has 1
 PHONEMES_PER_SECOND = (4.0, 30.0)  # slower or faster than anybody reads: text and recording are not the same
 
 _COLUMNS = (

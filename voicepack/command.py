@@ -12,7 +12,7 @@ from voicepack.errors import VoicepackError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; errors that the user can mend end it with one line and exit code 1."""
+    """Run the command; errors that the user can fix end it with one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="voicepack", description="Voice packs for Kokoro-82M from recordings.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     enroll = commands.add_parser("enroll", help="make a pack from recordings of one speaker, without training")

@@ -1,4 +1,4 @@
-"""How much of a number is chance: intervals by bootstrap over sentences, and the noise of Kokoro's own dice.
+"""How much of a number is chance: intervals by bootstrap over sentences, and the noise that Kokoro draws.
 
 A measure is a weighted mean over sentences (weights are 1, or the words of each for word errors). Values come as
 `[sentences, seeds]`, because Kokoro draws noise on every call; the value of a sentence is the mean over its seeds.

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 from numpy.typing import NDArray
 
-from voicepack.audio import opened
+from voicepack.audio import check_rate, mono, opened
+from voicepack.errors import VoicepackError
 
 FRAMES_PER_SECOND = 40
 _BLOCK_FRAMES = 60 * FRAMES_PER_SECOND
@@ -37,14 +39,17 @@ def pieces(path: Path) -> list[tuple[float, float]]:
 def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
     """Return the level in dB of every frame of a recording, `[frames]`, and how long a frame is, 25 ms to the sample.
 
-    Channels are averaged. Raises VoicepackError if the file is missing or holds no audio.
+    Channels are averaged. Raises VoicepackError if the file is missing, holds no audio, or has a rate that cannot be
+    resampled.
     """
     levels = [np.zeros(0, np.float32)]
     with opened(path) as file:
+        check_rate(path, file.samplerate)
         frame = max(round(file.samplerate / FRAMES_PER_SECOND), 1)
         for samples in file.blocks(_BLOCK_FRAMES * frame, dtype="float32", always_2d=True):
-            frames = samples[: len(samples) // frame * frame].mean(1).reshape(-1, frame)
-            levels.append(10 * np.log10(np.square(frames).mean(1) + 1e-12))
+            frames = mono(torch.from_numpy(samples)).numpy()[: len(samples) // frame * frame].reshape(-1, frame)
+            # The variance: without the offset of a recorder, which would count as sound in silence.
+            levels.append(10 * np.log10(frames.var(1) + 1e-12))
         return np.concatenate(levels), frame / file.samplerate
 
 
@@ -76,9 +81,13 @@ def cut(levels: NDArray[np.float32]) -> list[Span]:
 def write_piece(path: Path, start: float, stop: float, out: Path) -> None:
     """Write what a recording holds between two times in seconds to a WAV, at its own rate and with its channels."""
     with opened(path) as file:
-        file.seek(round(start * file.samplerate))
-        samples = file.read(round((stop - start) * file.samplerate), dtype="float32", always_2d=True)
-        soundfile.write(out, samples, file.samplerate, subtype="PCM_24")
+        rate = file.samplerate
+        file.seek(round(start * rate))
+        samples = file.read(round((stop - start) * rate), dtype="float32", always_2d=True)
+    try:
+        soundfile.write(out, samples, rate, subtype="PCM_24")
+    except soundfile.SoundFileError:
+        raise VoicepackError(f"{out}: cannot be written. Is the disk full?") from None
 
 
 def _pauses(spoken: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -52,6 +52,9 @@ def read_dataset(folder: Path, speaker: str = "") -> Dataset:
             f"{folder}: {len(speakers)} speakers ({', '.join(speakers)}). Choose one: write `speaker:` in the voice's"
             " section of params.yaml."
         )
+    unnamed = [entry for entry in train + validation if not entry.speaker]
+    if speakers and unnamed:
+        raise VoicepackError(f"{unnamed[0].source}: names no speaker, as other lines do. Add 'speaker' to every line.")
     if not speaker:
         return Dataset(train, validation)
     kept = _spoken_by(speaker, train)

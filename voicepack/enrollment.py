@@ -14,22 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from voicepack.audio import (
-    loudest_above_speech,
-    read_audio,
-    set_level,
-    signal_to_noise,
-    speech_level,
-    trim_silence,
-)
-from voicepack.clips import LEAST_RANGE_DB, LOUDEST_CLICK_DB, SILENCE_DB
-from voicepack.constants import SAMPLE_RATE
+from voicepack.audio import read_audio, set_level
+from voicepack.constants import SHORTEST_SECONDS
 from voicepack.errors import VoicepackError
 from voicepack.files import read_tensors
 from voicepack.likeness import nearest_voice, speaker_embedding
 from voicepack.rows import RowCurve
 from voicepack.speaker_encoder import SpeakerEncoder, load_speaker_encoder
-from voicepack.style_encoder import SHORTEST_SECONDS
+from voicepack.usable import UnusableError, checked_recording, speech_in
 from voicepack.voice_reader import VoiceReader
 
 # Least squares pulls what is read towards the mean voice: it lies half as far from it as stock voices do.
@@ -75,20 +67,12 @@ class Enroller:
 def read_recording(path: Path) -> Tensor:
     """Read a recording for enrolment: speech at the level that Kokoro knows, without the silence around it.
 
-    Raises VoicepackError if it is missing, not audio, silent, nothing but noise, too short, or has a loud click in it.
+    Raises VoicepackError if it is missing, not audio, or cannot be used, as `prepare` would find.
     """
-    audio = read_audio(path)
-    if not len(audio) or not audio.isfinite().all() or speech_level(audio) < SILENCE_DB:
-        raise VoicepackError(f"{path}: no speech in it. Leave it out, or record it again.")
-    speech = trim_silence(audio)
-    if len(speech) < SHORTEST_SECONDS * SAMPLE_RATE:
-        raise VoicepackError(
-            f"{path}: {len(speech) / SAMPLE_RATE:.2f} s of speech, {SHORTEST_SECONDS:g} s are needed. Record more."
-        )
-    if signal_to_noise(speech) < LEAST_RANGE_DB:
-        raise VoicepackError(f"{path}: no speech in it, but noise. Leave it out, or record it again.")
-    if loudest_above_speech(speech) > LOUDEST_CLICK_DB:
-        raise VoicepackError(f"{path}: a click in it is far louder than the speech. Cut it out, or record it again.")
+    try:
+        speech = speech_in(checked_recording(read_audio(path)), SHORTEST_SECONDS)
+    except UnusableError as unusable:
+        raise VoicepackError(f"{path}: {unusable}. Leave it out, or record it again.") from None
     return set_level(speech, _LEVEL_DB)
 
 

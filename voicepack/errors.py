@@ -7,7 +7,12 @@ from contextlib import contextmanager
 
 
 class VoicepackError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, where, and how to mend it."""
+    """Something the user can fix. The message is one line: what is wrong, where, and how to fix it."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says first, or its type if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def summarise(renders: Sequence[Render]) -> dict[str, float]:
             if found.noise is not None:
                 metrics[f"{measure.name}{suffix}_noise"] = found.noise
     floor, ceiling = metrics["likeness_floor"], metrics["likeness_ceiling"]
-    # Where the judge hears the stock voice as well as the speaker himself there is no scale, and no such number.
+    # Where the judge hears the stock voice as well as the speaker there is no scale, and no such number.
     if ceiling > floor:
         metrics["likeness_normalised"] = normalised_likeness(metrics["likeness"], floor, ceiling)
         if "likeness_noise" in metrics:

@@ -1,6 +1,6 @@
 """What a voice is measured between.
 
-Floor: the stock voice that the judge finds nearest, on the same sentences. Ceiling: the speaker himself, in clips that
+Floor: the stock voice that the judge finds nearest, on the same sentences. Ceiling: the speaker, in clips that
 neither training nor the reference has seen, cut to the length of the renders that they are compared with.
 """
 
@@ -76,9 +76,9 @@ def sentence_names(clips: Sequence[Clip]) -> list[str]:
 
 
 def ceilings(judge: SpeakerEncoder, hearing: Hearing, speech: Tensor, floor: Sequence[Render]) -> list[Render]:
-    """Return what the real speaker would score on the fixed sentences if he had said them.
+    """Return what the real speaker would score on the fixed sentences, had they said them.
 
-    He has not: for each, four stretches of his held-out `speech` `[samples]` as long as the floor's render of it,
+    They have not: for each, four stretches of their held-out `speech` `[samples]` as long as the floor's render of it,
     without the silence at its ends, are compared with the reference instead. A short sentence tells a speaker encoder
     less of its speaker, whoever speaks: with the silence counted as speech, a stock voice that stood in for a speaker
     came to 0.72 of its own ceiling, and without it to 0.97.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, first_line
 
 
 def fetch(repository: str, revision: str, patterns: Sequence[str], *, setting: str, otherwise: str) -> Path:
@@ -24,8 +24,7 @@ def fetch(repository: str, revision: str, patterns: Sequence[str], *, setting: s
     # The hub's own errors are HTTP or OS errors; ValueError: no repository's name. Of a commit, files are asked for at
     # once: that the hub is away is then an error of httpx, which the hub's package lets through.
     except (httpx.HTTPError, OSError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise VoicepackError(
-            f"{repository} at {revision[:12]} could not be fetched ({reason}). Check the network, or set {setting} in"
-            f" params.yaml to '{otherwise}'."
+            f"{repository} at {revision[:12]} could not be fetched ({first_line(error)}). Check the network, or set"
+            f" {setting} in params.yaml to '{otherwise}'."
         ) from None

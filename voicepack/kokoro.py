@@ -79,7 +79,7 @@ class Kokoro:
     @torch.no_grad()
     def _encode_text_anew(self, phonemes: str) -> EncodedText:
         known = [self.model.vocab[phoneme] for phoneme in phonemes if phoneme in self.model.vocab]
-        if not 0 < len(known) <= MAX_PHONEMES:
+        if not known or len(phonemes) > MAX_PHONEMES:
             raise VoicepackError(f"'{phonemes[:40]}': {len(known)} phonemes, Kokoro speaks 1 to {MAX_PHONEMES}.")
         tokens = torch.tensor([[0, *known, 0]], device=self.device)
         prosodic = self.model.bert_encoder(self.model.bert(tokens, attention_mask=torch.ones_like(tokens)))
@@ -205,7 +205,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[Non
         return
     drawn = contextlib.nullcontext() if torch.device(device).type == "cpu" else DrawnOnProcessor()
     with torch.random.fork_rng(devices=[]), drawn:
-        torch.default_generator.manual_seed(seed)  # not those of cards, which nothing draws from
+        torch.default_generator.manual_seed(seed)  # not those of GPUs, which nothing draws from
         yield
 
 

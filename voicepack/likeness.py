@@ -1,7 +1,7 @@
 """How much one voice sounds like another, by a speaker encoder that nothing is trained with.
 
-A cosine by itself says little (to Resemblyzer two different speakers have .52, one speaker with himself .89), so it is
-always shown between a floor, the stock voice nearest to the speaker, and a ceiling, other real clips of the speaker.
+A cosine by itself says little (to Resemblyzer two different speakers have .52, two recordings of one speaker .89), so
+it is always shown between a floor, the stock voice nearest to the speaker, and a ceiling, other real clips of theirs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def embed_render(encoder: SpeakerEncoder, render: Tensor) -> Tensor:
 
 
 def speaker_embedding(embeddings: Sequence[Tensor]) -> Tensor:
-    """Return the embedding of a speaker `[D]`: the mean of those of his clips, brought back to unit length."""
+    """Return the embedding of a speaker `[D]`: the mean of those of their clips, brought back to unit length."""
     return torch.nn.functional.normalize(torch.stack(list(embeddings)).mean(0), dim=0)
 
 

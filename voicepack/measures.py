@@ -78,7 +78,7 @@ class Comparison:
 
 
 def score(measure: Measure, renders: Sequence[Render], voice: str) -> Score | None:
-    """Return a measure of a voice, or None if no render of his has it."""
+    """Return a measure of a voice, or None if none of its renders has it."""
     spoken = _table(measure, of_voice(renders, voice))
     if not spoken:
         return None

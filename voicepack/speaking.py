@@ -55,7 +55,7 @@ class Utterance:
 
 
 def listeners(hearing: Hearing) -> Workers[Listener]:
-    """Return workers that speak and listen; a context. They speak on a CUDA card if it has room for enough of them."""
+    """Return workers that speak and listen; a context. They speak on a CUDA GPU if it has room for enough of them."""
     device = speaking_device()
     count = speakers_at_once(device)
     if 2 * count < core_share():  # half of their work is listening, which takes cores

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from voicepack.constants import SAMPLE_RATE
+from voicepack.constants import SAMPLE_RATE, SHORTEST_SECONDS
 from voicepack.errors import VoicepackError
 from voicepack.files import NOT_SAVED_BY_TORCH, read_tensors, write_tensors
 from voicepack.hub import fetch
@@ -18,7 +18,6 @@ from voicepack.mel import style_mel
 
 # Their names in StyleTTS2's checkpoints, in the order of its `compute_style`: acoustic, then prosodic.
 ENCODERS = ("style_encoder", "predictor_encoder")
-SHORTEST_SECONDS = 1.0
 STYLE_SIZE = 128
 
 

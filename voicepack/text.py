@@ -9,6 +9,7 @@ from typing import Any, Literal
 from voicepack.constants import MAX_PHONEMES
 from voicepack.errors import VoicepackError
 
+ENGLISH = ("a", "b")  # American and British
 Corpus = Literal["training", "evaluation", "demo"]
 
 
@@ -31,9 +32,12 @@ def phonemize(text: str, language: str = "a") -> str:
     phonemes = " ".join(chunks)
     if not any(character.isalpha() for character in phonemes):
         raise VoicepackError(f"'{text[:40]}': nothing to say in this text.")
-    if len(phonemes) > MAX_PHONEMES:
+    # KPipeline cuts the rest off, but of English.
+    cut_off = language not in ENGLISH and any(len(chunk) == MAX_PHONEMES for chunk in chunks)
+    if len(phonemes) > MAX_PHONEMES or cut_off:
+        count = f"{len(phonemes)}{' or more' if cut_off else ''}"
         raise VoicepackError(
-            f"'{text[:40]}…': {len(phonemes)} phonemes, Kokoro speaks {MAX_PHONEMES} at once. Cut the clip in two."
+            f"'{text[:40]}…': {count} phonemes, Kokoro speaks {MAX_PHONEMES} at once. Cut the clip in two."
         )
     return phonemes
 

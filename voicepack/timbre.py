@@ -13,6 +13,7 @@ from voicepack.ctranslate2_file import read_ctranslate2
 from voicepack.errors import needs_packages
 
 _N_FFT, _HOP, _BANDS = 400, 160, 80
+_FEWEST_FRAMES = 10  # of 20 ms, however quiet: one alone, as of a click, has no spread
 _SPEECH_RANGE = 0.75  # of Whisper's mel, 30 dB below the loudest frame: what is quieter is the room
 # Mean squared difference between clips of one speaker, over seven real speakers; between two speakers it is .0070.
 _SAME_SPEAKER = 0.0016
@@ -64,7 +65,8 @@ class TimbreLoss(nn.Module):
         for weight, bias, stride in ((self.conv1_weight, self.conv1_bias, 1), (self.conv2_weight, self.conv2_bias, 2)):
             hidden = nn.functional.gelu(nn.functional.conv1d(hidden, weight, bias, stride=stride, padding=1))
         level = nn.functional.avg_pool1d(mel.detach().mean(0)[None], 2, ceil_mode=True)[0]
-        speech = hidden[0, :, level > level.max() - _SPEECH_RANGE]
+        enough = level.topk(min(_FEWEST_FRAMES, len(level))).values[-1]
+        speech = hidden[0, :, level >= (level.max() - _SPEECH_RANGE).minimum(enough)]
         return torch.stack([speech.mean(1), speech.std(1)])
 
     def _mel(self, audio: Tensor) -> Tensor:

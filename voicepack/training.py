@@ -1,8 +1,8 @@
-"""Training the projection for one voice, through frozen Kokoro."""
+"""Training a voice through frozen Kokoro: its vector, or the projection that gives it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -22,11 +22,12 @@ from voicepack.shifted_projection import ShiftedProjection
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
 
 SHORTEST_WINDOW = 0.25  # seconds that CAM++ needs to hear a speaker
+_START_CLIPS = 2  # that every candidate speaks
 
 
 @dataclass(frozen=True)
 class VoiceTraining:
-    """How the projection is trained for one voice."""
+    """How a voice is trained."""
 
     network: Literal["shift", "mlp"]
     steps: int
@@ -55,22 +56,27 @@ class VoiceTraining:
         return self.own_prosody_every > 0 and step % self.own_prosody_every == self.own_prosody_every - 1
 
 
-def choose_start(losses: VoiceLosses, clips: Sequence[AlignedClip], candidates: Tensor, weights: LossWeights) -> Tensor:
-    """Choose each half of the voice vector to start from among candidates `[C, 256]`, by the training's own losses."""
-    generator = torch.Generator().manual_seed(0)
-    windows = [window(clip, 2.0, generator) for clip in clips[:2]]
+def choose_start(
+    losses: VoiceLosses, clips: Sequence[AlignedClip], candidates: Tensor, settings: VoiceTraining
+) -> Tensor:
+    """Choose the voice vector `[256]` to start from, each half of it among candidates `[C, 256]`.
+
+    They are compared by the training's own losses, on two clips: the acoustic half by their sound, in a window of each,
+    the prosodic half by their prosody.
+    """
+    clips, generator = clips[:_START_CLIPS], torch.Generator().manual_seed(0)
+    windows = [window(clip, settings.window_seconds, generator) for clip in clips]
+
+    def loss_of(compared: Iterable[Mapping[str, Tensor]]) -> float:
+        return sum(float(weighted(values, settings.losses)) for values in compared)
+
+    sound, prosody = [], []
     with torch.no_grad():
-        scores = torch.tensor(
-            [
-                [
-                    sum(float(weighted(losses.decoder(voice[None], clip, 0), weights)) for clip in windows),
-                    sum(float(weighted(losses.predictor(voice[None], clip), weights)) for clip in clips[:2]),
-                ]
-                for voice in tqdm(candidates, "start")
-            ]
-        )
-    best = scores.argmin(0)
-    return torch.cat([candidates[best[index], half] for index, half in enumerate(HALVES)])
+        for voice in tqdm(candidates[:, None], "start"):  # [1, 256] each
+            sound.append(loss_of(losses.decoder(voice, clip, 0) for clip in windows))
+            prosody.append(loss_of(losses.predictor(voice, clip) for clip in clips))
+    best = sound.index(min(sound)), prosody.index(min(prosody))
+    return torch.cat([candidates[index, half] for index, half in zip(best, HALVES, strict=True)])
 
 
 def train_voice(
@@ -107,6 +113,9 @@ def train_voice(
     for step in progress:
         values = step_losses(losses, clips, network(style[None]), settings, step)
         total = weighted(values, settings.losses)
+        if not total.isfinite():
+            wrong = ", ".join(name for name, value in values.items() if not value.isfinite())
+            raise VoicepackError(f"a loss is not a number in step {step}: {wrong}. Leave out clips without speech.")
         accelerator.backward(total)
         accelerator.clip_grad_norm_(network.parameters(), settings.gradient_clip)
         optimizer.step()

@@ -111,7 +111,7 @@ def _corrected(heard: Sequence[str], path: Path) -> Sequence[str]:
     try:
         return divide(given.read_text(encoding="utf-8-sig"), heard)
     except ValueError as error:  # UnicodeDecodeError among them
-        raise VoicepackError(f"{given} is not what {path.name} says: {error}. Mend the text, or move it.") from None
+        raise VoicepackError(f"{given} is not what {path.name} says: {error}. Fix the text, or move it.") from None
 
 
 def _keys(words: Sequence[str]) -> list[str]:

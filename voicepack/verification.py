@@ -11,8 +11,8 @@ from torch import Tensor
 def retrieval_top1(speakers: Sequence[Tensor]) -> float:
     """Return how often a clip is nearest to its own speaker, by cosine, among all.
 
-    `speakers` holds the vectors `[clips, D]` of each, two clips or more. A speaker is the mean of his clips without the
-    one that is asked about. Subtract the mean voice first: cosines of vectors that share a large part say little.
+    `speakers` holds the vectors `[clips, D]` of each, two clips or more. A speaker is the mean of their clips without
+    the one that is asked about. Subtract the mean voice first: cosines of vectors that share a large part say little.
     """
     hits = []
     for own, vectors in enumerate(speakers):

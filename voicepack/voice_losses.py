@@ -55,7 +55,7 @@ class VoiceLosses:
     """All losses of a voice vector against aligned recordings, by name and unweighted."""
 
     def __init__(self, kokoro: Kokoro, packs: Mapping[str, Tensor], recordings: Sequence[Tensor] | None = None) -> None:
-        """Prepare the losses beside stock `packs`; that of the speaker only if given his recordings `[samples]`."""
+        """Prepare the losses beside stock `packs`; that of the speaker only if given their recordings `[samples]`."""
         self.kokoro, self.space = kokoro, VoiceSpace.fit(packs).to(kokoro.device)
         rows = RowCurve.fit(packs.values())
         self.rows = RowCurve(**{name: part.to(kokoro.device) for name, part in vars(rows).items()})
@@ -79,7 +79,7 @@ class VoiceLosses:
         """Compare `voice` `[1, 256]` with clips: the prosody of all, the sound of the first for `seconds`.
 
         It speaks with the clip's F0 and energy or, with `own_prosody`, with those that it predicts. Then what hears the
-        speaker hears him at the voice's own pitch, and has a gradient to both halves of the vector: by energy and by
+        speaker hears them at the voice's own pitch, and has a gradient to both halves of the vector: by energy and by
         what the decoder makes of F0, not by the pitch of its sine source, which Kokoro computes without one. The
         frame-wise mel loss, which would want the recording's melody back, is noted but has no gradient.
         """

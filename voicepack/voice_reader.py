@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +65,15 @@ class VoiceReader:
         return self.statistics.read(torch.stack([voice_statistics(piece) for piece in cut(clip)])).mean(0)
 
     def voice(self, clips: Iterable[Tensor]) -> Tensor:
-        """Read clips of one speaker, one after the other, to a voice vector `[256]`. A clip counts by its length."""
-        lengths, vectors = zip(*((float(len(clip)), self.read(clip)) for clip in clips), strict=True)
-        weights = torch.tensor(lengths)
-        return (weights / weights.sum()) @ torch.stack(vectors)
+        """Read clips of one speaker, one after the other, to a voice vector `[256]`."""
+        lengths, vectors = zip(*((len(clip), self.read(clip)) for clip in clips), strict=True)
+        return mean_by_length(vectors, lengths)
+
+
+def mean_by_length(vectors: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
+    """Return the mean `[256]` of what was read in clips, each of which counts by its length."""
+    weights = torch.tensor(samples, dtype=torch.float32)
+    return (weights / weights.sum()) @ torch.stack(list(vectors))
 
 
 def blend(style: Tensor, statistics: Tensor) -> Tensor:

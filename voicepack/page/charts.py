@@ -87,7 +87,8 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], x: str, y: str
         parts.append(f'<polyline class="line {_colour(number)}" points="{path}"/>')
         parts += [_dot(point, number) for point in placed if len(placed) <= _FEW]
     keys = {
-        name: f'<line class="line {_colour(number)}" x1="0" x2="28" y1="5" y2="5"/>' for number, name in _of(series)
+        name: f'<line class="line {_colour(number)}" x1="0" x2="28" y1="5" y2="5"/>'
+        for number, name in enumerate(series)
     }
     return _picture(title, parts) + _legend(keys)
 
@@ -152,10 +153,6 @@ def _names(placed: Mapping[str, Point]) -> list[str]:
 
 def _dot(point: Point, number: int, radius: int = 3) -> str:
     return f'<circle class="{_colour(number)}" cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="{radius}"/>'
-
-
-def _of(series: Mapping[str, Sequence[Point]]) -> list[tuple[int, str]]:
-    return list(enumerate(series))
 
 
 def _colour(number: int) -> str:

@@ -120,7 +120,7 @@ def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tenso
     """Return how often a fixed sentence of each new voice is nearest to its speaker, of all speakers and stock voices.
 
     Of the sentences that count in a voice's own `retrieval`: not the long ones. A synthetic speaker and a real one
-    compete alike; a speaker who is in the project twice competes with himself.
+    compete alike; a speaker who is in the project twice competes with themselves.
     """
     speakers = {f"voice {report.name}": report.speaker for report in reports} | dict(stock_speakers)
     names, embeddings = list(speakers), torch.stack(list(speakers.values()))
