@@ -17,15 +17,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 NAME ?= $(if $(DATA),,demo)
 
-.PHONY: voice test lint setup encoder-table bench bench-voices help
+.PHONY: voice named test lint setup encoder-table bench bench-voices help
 
-voice: setup
-	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
+voice: named setup
 	@$(if $(DATA),python -m tools.add_voice "$(NAME)" "$(DATA)")
 	@dvc repro "card@$(NAME)" "baselines@$(NAME)"
 	@# The page by itself: with what it depends on, the other voices would be made too.
 	@dvc repro --single-item report
 	@python -m tools.show "$(NAME)"
+
+# Before minutes of setting up.
+named:
+	@test -n "$(NAME)" || { echo "make voice: DATA needs a name for the voice as well: make voice DATA=$(DATA) NAME=me"; exit 2; }
 
 test: lint
 	@dvc repro weights

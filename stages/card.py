@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from stages import places
 from stages.stage import running
 from voicepack.card import voice_card
-from voicepack.files import read_tensors, written_whole
+from voicepack.files import read_json, read_tensors, written_whole
 
 
 @dataclass(frozen=True)
@@ -18,12 +17,15 @@ class CardSettings:
 
 
 def main() -> None:
-    with running("card", CardSettings) as stage:
-        _, about = read_tensors(places.pack(stage.voice).with_suffix(".safetensors"))
-        metrics = json.loads(places.measures(stage.voice).read_text())
-        card = voice_card(about, metrics, base_model=stage.settings.base_model, language=stage.settings.language)
-        with written_whole(places.card(stage.voice)) as temporary:
-            temporary.write_text(card)
+    with running("card", CardSettings) as stage, written_whole(places.card(stage.voice)) as temporary:
+        temporary.write_text(card_of(stage.voice, stage.settings))
+
+
+def card_of(voice: str, settings: CardSettings) -> str:
+    """Return the card of a voice as it is now."""
+    _, about = read_tensors(places.pack(voice).with_suffix(".safetensors"))
+    metrics = read_json(places.measures(voice))
+    return voice_card(about, metrics, base_model=settings.base_model, language=settings.language)
 
 
 if __name__ == "__main__":

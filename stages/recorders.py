@@ -1,12 +1,13 @@
 """Who takes down what a stage reports: MLflow always, TensorBoard and Weights & Biases where params.yaml says so.
 
-The numbers are in metrics/ whatever becomes of these. A server that is away therefore does not end a stage.
+The numbers are in metrics/ whatever becomes of these. An MLflow server that is away therefore does not end a stage.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -90,8 +91,8 @@ class MlflowRecorder:
         except VoicepackError as error:
             self._lost = True
             print(
-                f"tracking: MLflow at {self._uri} failed ({error}). The stage goes on without it; its metrics are in"
-                " metrics/.",
+                f"tracking: MLflow at {shown(self._uri)} failed ({error}). The stage goes on without it; its metrics are"
+                " in metrics/.",
                 file=sys.stderr,
             )
 
@@ -112,12 +113,18 @@ def ask_mlflow(call: Callable[..., Result], *arguments: Any, **options: Any) -> 
     """Call a function of MLflow and return its answer. Raises VoicepackError with the reason in a few words."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         return call(*arguments, **options)
-    except (MlflowException, RequestException, OSError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         # Of a request that failed, what it comes down to stands at the end.
         raise VoicepackError(first_line(error).rpartition("Caused by ")[2][:200]) from None
+
+
+def shown(uri: str) -> str:
+    """Return the address of a server without the user's name and password."""
+    return re.sub(r"//[^@/]*@", "//", uri)
 
 
 def database_file(uri: str) -> Path | None:
@@ -130,11 +137,15 @@ def _choose_experiment(uri: str) -> None:
     """Log into the project's experiment, making it, and the database that is to hold it, where it is missing.
 
     A database that is a file is left to one stage at a time: two that set it up at once would stumble over each other.
+    Files are kept beside it. MLflow itself would keep all of them where the first stage ran, perhaps in a copy of the
+    project that DVC deletes.
     """
     import mlflow
 
     file = database_file(uri)
     with FileLock(f"{file}.lock") if file else nullcontext():
+        if file and mlflow.get_experiment_by_name(EXPERIMENT) is None:
+            mlflow.create_experiment(EXPERIMENT, (file.resolve().parent / "mlruns").as_uri())
         mlflow.set_experiment(EXPERIMENT)
 
 
@@ -176,6 +187,7 @@ class WandbRecorder:
             import wandb
         except ModuleNotFoundError:
             raise _not_installed("wandb") from None
+        self._name = name.replace("@", "_")
         try:
             self._run = wandb.init(
                 project=project, name=name, dir=folder, config={"tags": dict(tags)},
@@ -196,7 +208,7 @@ class WandbRecorder:
     def artifact(self, path: Path) -> None:
         import wandb
 
-        kept = wandb.Artifact(path.stem.replace("@", "_"), type="samples" if path.is_dir() else "file")
+        kept = wandb.Artifact(f"{self._name}_{path.stem}", type="samples" if path.is_dir() else "file")
         if path.is_dir():
             kept.add_dir(str(path))
         else:

@@ -94,11 +94,14 @@ def locked_inputs_md5(address: str, revision: str = "") -> str:
     Raises VoicepackError if it is not there.
     """
     # By DVC's reader: PyYAML's takes 1e-05, as DVC writes 0.00001, for a string.
-    from dvc.utils.serialize import parse_yaml
+    from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 
-    stages = parse_yaml(_lock(revision), "dvc.lock").get("stages", {})
+    where = f"dvc.lock of {revision}" if revision else "dvc.lock"
+    try:
+        stages = parse_yaml(_lock(revision), "dvc.lock").get("stages", {})
+    except YAMLFileCorruptedError:
+        raise VoicepackError(f"{where}: not valid YAML. Finish the merge first.") from None
     if address not in stages:
-        where = f"dvc.lock of {revision}" if revision else "dvc.lock"
         raise VoicepackError(f"{where}: no stage '{address}'. Run it: dvc repro {address}")
     stage = stages[address]
     dependencies = {each["path"]: each["md5"] for each in stage.get("deps", [])}
@@ -111,12 +114,12 @@ def _lock(revision: str) -> str:
     if not revision:
         return Path("dvc.lock").read_text() if Path("dvc.lock").exists() else ""
     from dvc.repo import Repo
-    from dvc.scm import RevError, resolve_rev
+    from dvc.scm import RevError, SCMError, resolve_rev
 
     try:
         with Repo() as repo:
             commit = resolve_rev(repo.scm, revision)  # knows the names of experiments too
-    except RevError:
+    except (RevError, SCMError):
         raise VoicepackError(f"'{revision}' is no commit, branch, tag or experiment. See dvc exp list --all.") from None
     return git("show", f"{commit}:./dvc.lock")
 

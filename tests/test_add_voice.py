@@ -119,7 +119,9 @@ def test_a_speaker_who_is_not_there_is_one_line(project: Path, named: bool) -> N
 
 def test_it_says_what_came_of_a_voice_that_is_there(project: Path) -> None:
     add(project, "me", "family", "--speaker", "ben")
-    assert add(project, "me", "family", "--speaker", "ann").stdout == "params.yaml: voices.me changed.\n"
+    assert add(project, "me", "family", "--speaker", "ann").stdout == (
+        "params.yaml: voices.me changed. Check who spoke, the licence and the consent, which are as they were.\n"
+    )
     graph = project / "dvc.yaml"
     text = graph.read_text()
     graph.write_text(text[: text.index("  me:\n    path:")])
@@ -147,6 +149,13 @@ def test_a_name_that_the_registry_cannot_tell_from_another_is_one_line(project: 
     assert (finished.returncode, finished.stdout) == (1, "")
     assert finished.stderr == f"add_voice: NAME is '{name}', which is too like voice 'my_voice'. Choose another.\n"
     assert list(added(project)) == ["my_voice"]
+
+
+def test_a_name_that_mlflow_could_not_keep_is_one_line(project: Path) -> None:
+    assert add(project, 101 * "a", "family", "--speaker", "ann").stderr == (
+        "add_voice: NAME has 101 letters. Use 100 at most.\n"
+    )
+    assert add(project, 100 * "a", "family", "--speaker", "ann").returncode == 0
 
 
 def test_speakers_whose_names_the_registry_cannot_tell_apart_add_nobody(project: Path) -> None:

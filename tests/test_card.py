@@ -15,10 +15,11 @@ import yaml
 from imports import ROOT
 
 from stages import places
+from stages.card import CardSettings, card_of
 from tools import publish
 from voicepack.card import voice_card
 from voicepack.errors import VoicepackError
-from voicepack.files import write_tensors
+from voicepack.files import write_json, write_tensors
 
 ABOUT = {
     "name": "me", "speaker": "Ann: Example", "licence": "CC BY 4.0", "consent": "given in writing",
@@ -69,13 +70,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a finished voice `me`, as the working directory."""
     monkeypatch.chdir(tmp_path)
     voice = {"data": "x", "speaker_name": "Ann", "licence": "CC0-1.0", "consent": "given"}
-    Path("params.yaml").write_text(yaml.safe_dump({"voices": {"me": voice}}))
-    files = [places.card("me"), *(places.pack("me").with_suffix(each) for each in (".pt", ".safetensors", ".npz"))]
-    for path in [*files, places.voice_samples("me") / "test_1.wav"]:
+    settings = {"base_model": "hexgrad/Kokoro-82M", "language": "en"}
+    Path("params.yaml").write_text(yaml.safe_dump({"voices": {"me": voice}, "card": settings}))
+    packs = [places.pack("me").with_suffix(each) for each in (".pt", ".npz")]
+    for path in [*packs, places.voice_samples("me") / "test_1.wav"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"content of {path.name}")
-    about = {"speaker": "Ann", "licence": "CC0-1.0", "consent": "given"}
+    about = ABOUT | {"speaker": "Ann", "licence": "CC0-1.0", "consent": "given"}
     write_tensors(places.pack("me").with_suffix(".safetensors"), {"voice": torch.zeros(1)}, about)
+    write_json(places.measures("me"), METRICS)
+    places.card("me").parent.mkdir(parents=True)
+    places.card("me").write_text(card_of("me", CardSettings(**settings)))
     return tmp_path
 
 
@@ -95,9 +100,16 @@ class Hub:
 def test_it_shows_what_it_would_send_and_sends_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish.main(["me", "ann/me"])
     shown = capsys.readouterr().out
-    for name in ("README.md", "me.pt", "me.safetensors", "me.npz", "samples/me_1.wav", "content of me.md"):
+    for name in ("README.md", "me.pt", "me.safetensors", "me.npz", "samples/me_1.wav", "| consent | given |"):
         assert name in shown
     assert shown.endswith("Nothing was sent. Add --send to publish this at ann/me.\n")
+
+
+def test_a_card_of_an_earlier_pack_is_not_published(project: Path) -> None:
+    """`dvc repro evaluate@me` makes the pack and its measures anew, and leaves the card."""
+    write_json(places.measures("me"), METRICS | {"likeness_normalised": 0.5})
+    with pytest.raises(VoicepackError, match=r"me\.md: of an earlier pack\. Run `dvc repro card@me`"):
+        publish.main(["me", "ann/me"])
 
 
 def test_it_sends_what_it_showed(
@@ -107,7 +119,8 @@ def test_it_sends_what_it_showed(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     publish.main(["me", "ann/me", "--send"])
     assert "Sent: hub/ann/me" in capsys.readouterr().out
-    assert Hub.sent["README.md"] == b"content of me.md"
+    assert Hub.sent["README.md"] == places.card("me").read_bytes()
+    assert Hub.sent["me.npz"] == b"content of me.npz"
     assert sorted(Hub.sent) == ["README.md", "me.npz", "me.pt", "me.safetensors", "samples/me_1.wav"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from imports import ROOT
 
-from stages.recorders import EXPERIMENT, MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder
+from stages.recorders import EXPERIMENT, MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder, shown
 from voicepack.audio import write_audio
 from voicepack.errors import VoicepackError
 
@@ -53,7 +53,7 @@ def test_weights_and_biases_keeps_a_run_offline(tmp_path: Path, monkeypatch: pyt
     report(WandbRecorder("train@me", "voices", tmp_path, {"dvc.stage": "train@me"}), tmp_path)
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
     recorded = next(run.glob("run-*.wandb")).read_bytes()
-    for expected in (b"train@me", b"mel", b"train.lr"):
+    for expected in (b"train@me", b"mel", b"train.lr", b"train_me_samples"):
         assert expected in recorded
 
 
@@ -85,6 +85,30 @@ def test_a_package_that_is_missing_is_named(module: str, make: object, monkeypat
     assert callable(make)
     with pytest.raises(VoicepackError, match=r"is not installed\. Run `\.venv/bin/pip install -e '\.\["):
         make()
+
+
+def test_files_lie_beside_the_database_wherever_the_first_stage_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC deletes the copy of the project in which it ran an experiment."""
+    copy = tmp_path / ".dvc/tmp/exps/copy"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    report(MlflowRecorder("train@me", f"sqlite:///{tmp_path / 'mlflow.db'}", {}), tmp_path)
+    assert list((tmp_path / "mlruns").rglob("*.wav"))
+    assert not list(copy.iterdir())
+
+
+def test_a_damaged_database_is_said_once_and_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mlflow.db").write_text("no database")
+    report(MlflowRecorder("train@me", f"sqlite:///{tmp_path / 'mlflow.db'}", {}), tmp_path)
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tracking:")]
+    assert "mlflow.db failed (" in said
+
+
+def test_a_password_is_not_shown() -> None:
+    assert shown("postgresql://ann:secret@host:5432/mlflow") == "postgresql://host:5432/mlflow"
+    assert shown("sqlite:////home/ann/mlflow.db") == "sqlite:////home/ann/mlflow.db"
 
 
 @pytest.mark.parametrize("listening", [False, True], ids=["away", "silent"])

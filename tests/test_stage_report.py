@@ -79,6 +79,18 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def test_what_is_left_of_another_voice_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DVC records whole folders: with a leftover in one, no other clone would be up to date."""
+    made()
+    assert capsys.readouterr().err == ""
+    places.clips("gone").mkdir()
+    places.training("gone").write_text("step\n")
+    made()
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in said] == ["data/clips/gone", "metrics/training/gone.tsv"]
+    assert all("is of no voice in params.yaml" in line for line in said)
+
+
 def test_every_voice_is_shown_with_how_it_was_made(project: Path) -> None:
     page, summary = made()
     assert summary["voices"] == 2

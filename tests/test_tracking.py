@@ -231,6 +231,12 @@ def made_elsewhere(project: Path) -> Path:
     return project
 
 
+def test_a_lock_file_in_the_middle_of_a_merge_is_one_line(made_elsewhere: Path) -> None:
+    (made_elsewhere / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n")
+    with pytest.raises(VoicepackError, match=r"^dvc\.lock: not valid YAML\. Finish the merge first\.$"):
+        find_run("work")
+
+
 def test_a_stage_that_ran_elsewhere_is_one_line(made_elsewhere: Path) -> None:
     with pytest.raises(VoicepackError, match="It ran elsewhere") as caught:
         find_run("work")

@@ -21,6 +21,7 @@ from voicepack.dataset import METADATA_FILE, read_dataset, read_metadata
 from voicepack.errors import VoicepackError
 from voicepack.pack import check_name
 
+_LONGEST_NAME = 100  # MLflow's keys have 250 letters, in which a measure and a name must find room
 Outcome = Literal["added", "changed", "registered", ""]
 
 
@@ -66,6 +67,8 @@ def check_names(names: Sequence[str], file: Path = PARAMS_FILE) -> None:
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
+        if len(name) > _LONGEST_NAME:
+            raise VoicepackError(f"NAME has {len(name)} letters. Use {_LONGEST_NAME} at most.")
         check_name(name)
         if places.measures(name.lower()) in places.NOT_OF_A_VOICE:  # where letters' case counts for nothing as well
             raise VoicepackError(f"NAME is '{name}', but {places.measures(name)} is not of a voice. Choose another.")
@@ -116,7 +119,7 @@ def main() -> None:
     outcomes = {name: add_voice(name, arguments.data, speaker=speaker) for name, speaker in voices.items()}
     said: dict[Outcome, str] = {
         "added": "params.yaml: {} added. State there who spoke, the licence and the consent.",
-        "changed": "params.yaml: {} changed.",
+        "changed": "params.yaml: {} changed. Check who spoke, the licence and the consent, which are as they were.",
         "registered": "dvc.yaml: the packs of {} added to the registry.",
     }
     for outcome, sentence in said.items():

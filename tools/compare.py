@@ -31,18 +31,22 @@ def table(revision: str) -> str:
     """
     try:
         with Repo() as repo:
-            difference = repo.metrics.diff(a_rev=revision, all=True)["diff"]
+            found = repo.metrics.diff(a_rev=revision, all=True)
+            difference = found["diff"]
     except (DvcException, KeyError) as error:
         raise VoicepackError(f"'{revision}' cannot be compared with ({error}). Name a commit, branch or tag.") from None
+    if broken := found.get("errors", {}).get("workspace"):
+        raise VoicepackError(f"{next(iter(broken))}: not valid JSON. Finish the merge, or restore it from Git.")
     lines = [f"{'voice':16}{'measure':22}{revision[:12]:>12}{'now':>12}   change"]
     both: dict[str, list[tuple[float, float]]] = {name: [] for name in _NAMES}  # before and now, by voice
     for path, values in sorted(difference.items()):
+        if Path(path) == places.SUMMARY:  # says nothing of noise; the means over voices follow
+            continue
         for name in _NAMES:
             old, new = (values.get(name, {}).get(side) for side in ("old", "new"))
             if old is None or new is None:
                 continue
-            if Path(path) != places.SUMMARY:
-                both[name].append((old, new))
+            both[name].append((old, new))
             noise = [values.get(f"{name}_noise", {}).get(side) or 0.0 for side in ("old", "new")]
             change = f"{new - old:+.3f}" if abs(new - old) > math.hypot(*noise) else "none"
             lines.append(f"{Path(path).stem:16}{name:22}{old:12.3f}{new:12.3f}   {change}")

@@ -7,7 +7,7 @@ is taken as it lies here.
 
 from __future__ import annotations
 
-from stages.recorders import EXPERIMENT, ask_mlflow, database_file, use_mlflow
+from stages.recorders import EXPERIMENT, ask_mlflow, database_file, shown, use_mlflow
 from stages.stage import one_line_errors
 from stages.tracking import locked_inputs_md5, tracking_uri
 from tools.command import command_parser
@@ -35,9 +35,9 @@ def find_run(address: str, revision: str = "") -> str:
             output_format="list",
         )
     except VoicepackError as reason:
-        raise VoicepackError(f"{uri} does not answer ({reason}). Is the server there?") from None
+        raise VoicepackError(f"{shown(uri)} does not answer ({reason}). Is the server there?") from None
     if not runs:
-        raise VoicepackError(f"{address}: no MLflow run with these inputs in {uri}. It ran elsewhere.")
+        raise VoicepackError(f"{address}: no MLflow run with these inputs in {shown(uri)}. It ran elsewhere.")
     return str(runs[0].info.run_id)
 
 

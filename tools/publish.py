@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages import places
+from stages.card import CardSettings, card_of
+from stages.settings import load_settings
 from stages.stage import one_line_errors
 from stages.voice import NOT_STATED, load_voice
 from tools.command import command_parser
@@ -39,6 +41,8 @@ def files_of(voice: str) -> dict[str, Path]:
         stated.speaker_name, stated.licence, stated.consent
     ]:  # fmt: skip
         raise VoicepackError(f"{pack}: carries other words than params.yaml states. Run `dvc repro card@{voice}`.")
+    if places.card(voice).read_text() != card_of(voice, load_settings("card", CardSettings)):
+        raise VoicepackError(f"{places.card(voice)}: of an earlier pack. Run `dvc repro card@{voice}`.")
     return files
 
 

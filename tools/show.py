@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from stages import places
 from stages.hearing import nearest_stock
 from stages.stage import one_line_errors
+from stages.voice import voice_names
 from tools.command import command_parser
 from voicepack.errors import VoicepackError
-from voicepack.files import read_table
+from voicepack.files import read_json, read_table
 from voicepack.markdown import markdown_table
 from voicepack.measures import BUCKETS, MEASURES
 from voicepack.renders import FLOOR, NEW, REAL
@@ -21,7 +21,7 @@ _VERDICTS = {"better": "better", "worse": "worse", "none": "no difference", "": 
 
 def table(voice: str) -> str:
     """Return the table of a voice's measures: the voice, its noise, the floor, the ceiling, and what came of it."""
-    metrics = json.loads(places.measures(voice).read_text())
+    metrics = read_json(places.measures(voice))
     scores = {(row["measure"], row["voice"]): row for row in read_table(places.scores(voice))}
     nearest = nearest_stock(voice)
     lines = [f"{'':34}{voice[:12]:>12}{'noise':>8}{nearest:>13}{'real clips':>12}   than {nearest}"]
@@ -49,7 +49,7 @@ def table(voice: str) -> str:
 
 def evaluated() -> list[str]:
     """Return the names of the voices that are evaluated here."""
-    return sorted(path.stem for path in (places.METRICS / "scores").glob("*.tsv"))
+    return [name for name in voice_names() if places.scores(name).exists() and places.measures(name).exists()]
 
 
 def all_voices() -> str:
@@ -60,7 +60,7 @@ def all_voices() -> str:
     titles = [measure.title for measure in MEASURES if measure.name in columns]
     lines = []
     for voice in evaluated():
-        metrics = json.loads(places.measures(voice).read_text())
+        metrics = read_json(places.measures(voice))
         rows = read_table(places.scores(voice))
         scores = {(row["measure"], row["voice"]): row for row in rows}
         cells = [f"{metrics['likeness_normalised']:.3f}" if "likeness_normalised" in metrics else "no scale"]
@@ -101,6 +101,8 @@ def main() -> None:
     parser.add_argument("voices", metavar="NAME", nargs="*")
     voices = parser.parse_args().voices
     if not voices:
+        if not evaluated():
+            raise VoicepackError("no voice is evaluated here. Run `dvc repro`, or `dvc pull` what others have made.")
         print(f"{all_voices()}\n\n{by_length()}")
         return
     for name in voices:

@@ -81,6 +81,16 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise VoicepackError(f"{path}: not a safetensors file ({error}).") from None
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises VoicepackError if it is missing or not valid, as in the middle of a merge."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise not_made(path) from None
+    except json.JSONDecodeError:
+        raise VoicepackError(f"{path}: not valid JSON. Finish the merge, or restore it from Git.") from None
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write indented JSON with sorted keys, refusing NaN and infinity (DVC drops them)."""
     with written_whole(path) as temporary:
