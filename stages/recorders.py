@@ -91,8 +91,8 @@ class MlflowRecorder:
         except VoicepackError as error:
             self._lost = True
             print(
-                f"tracking: MLflow at {shown(self._uri)} failed ({error}). The stage goes on without it; its metrics are"
-                " in metrics/.",
+                f"tracking: MLflow at {shown(self._uri)} failed ({error}). The stage goes on without it; its metrics"
+                " are in metrics/.",
                 file=sys.stderr,
             )
 
