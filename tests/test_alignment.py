@@ -7,12 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import clip_of
+from test_comparison import voice
 from torch import Tensor
 
 from studies.boundaries import boundary_errors, spoken
 from voicepack.alignment import align, warp_durations, warping_path
 from voicepack.constants import FRAME_SAMPLES
-from voicepack.kokoro import Kokoro
+from voicepack.kokoro import EncodedText, Kokoro, Prosody
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
 
 HOP = 300
 
@@ -139,3 +141,33 @@ def test_a_boundary_that_is_known_is_missed_by_little(kokoro: Kokoro, stock_pack
     assert float(own.mean()) < 10  # another seed of the noise, nothing else
     assert float(own.mean()) < float(other.mean()) <= 50
     assert set((other % 25).tolist()) == {0}  # whole frames
+
+
+class Parrot:
+    """Says the recording itself, in the place of Kokoro, and knows how long each phoneme of it is."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, audio: Tensor, frames: Tensor) -> None:
+        self.audio, self.frames = audio, frames
+
+    def encode_text(self, phonemes: str) -> EncodedText:
+        return EncodedText(phonemes, torch.zeros(1, 512, len(self.frames)), torch.zeros(1, 512, len(self.frames)))
+
+    def predict(self, text: EncodedText, voice: Tensor) -> Prosody:
+        return Prosody(self.frames.float(), self.frames, torch.zeros(1, 1), torch.zeros(1, 1))
+
+    def decode(self, *_: object, seed: int) -> Tensor:
+        return self.audio
+
+
+def test_a_clip_is_said_to_be_like_what_kokoro_expects(tmp_path: Path) -> None:
+    audio = voice(2.0)
+    frames = torch.tensor([9, 20, 14, 30, 7])
+    (aligned,) = align(Parrot(audio, frames), [clip_of(audio, tmp_path / "a.wav", "abc", bandwidth=8_000.0)],
+                       torch.zeros(1, 256))  # type: ignore[arg-type]  # fmt: skip
+    assert torch.equal(aligned.frames, frames)
+    assert len(aligned.audio) == FRAME_SAMPLES * int(frames.sum())
+    assert torch.equal(aligned.f0[0], f0_curve(aligned.audio))
+    torch.testing.assert_close(aligned.energy[0], energy_curve(aligned.audio) + ENERGY_OFFSET)
+    assert aligned.bandwidth == 8_000

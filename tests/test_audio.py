@@ -5,6 +5,7 @@ import pytest
 import soundfile
 import torch
 from recordings import babble, real_speech
+from torch import Tensor
 from torch.testing import assert_close
 from torchaudio.functional import resample
 
@@ -213,3 +214,14 @@ def test_clipping_is_seen_after_resampling_and_scaling() -> None:
 
 def test_real_speech_is_not_clipped() -> None:
     assert not any(is_clipped(read_audio(path)) for path in real_speech("vctk_p226") + real_speech("libritts_121"))
+
+
+def noise(seconds: float, level_db: float) -> Tensor:
+    samples = torch.randn(round(24_000 * seconds), generator=torch.Generator().manual_seed(3))
+    return 0.1 * 10 ** (level_db / 20) * samples
+
+
+def test_quiet_sounds_at_the_ends_are_speech_and_50_ms_around_them_stay() -> None:
+    room, quiet, loud = noise(1.0, -60), noise(0.3, -25), noise(1.0, 0)
+    trimmed = trim_silence(torch.cat([room, quiet, loud, quiet, room]))
+    assert len(trimmed) / 24_000 == pytest.approx(1.6 + 2 * (0.05 + 0.025), abs=0.03)  # half a frame hears them early

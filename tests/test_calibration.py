@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import MODELS
 from recordings import clip_of
+from test_comparison import voice
 from test_training import PHONEMES
 from torch import Tensor
+from torch.nn.functional import pad
+from torchaudio.functional import resample
 
 from voicepack import calibration
 from voicepack.calibration import LARGEST_OFFSET, Offsets, calibrate, hear_offsets, smallest_shift
@@ -98,13 +102,27 @@ def test_recordings_without_voice_say_nothing_about_pitch(
     assert hear_offsets(kokoro, clips[:1], [torch.zeros(len(clips[0].audio) // 300)], rows.expand(speaker)).pitch == 0
 
 
+def test_a_voice_is_heard_too_high_and_too_fast_by_what_it_says_and_not_by_the_silence_around(tmp_path: Path) -> None:
+    recordings = [pad(voice(seconds), (1_200, 1_200)) for seconds in (2.0, 1.6)]  # with the margin that trimming leaves
+    clips = [clip_of(audio, tmp_path / f"{number}.wav", str(number)) for number, audio in enumerate(recordings)]
+    # Played a tenth faster it is a tenth higher; a render has half a second of silence that recordings are rid of.
+    renders = {clip.phonemes: pad(resample(clip.audio, 11, 10), (6_000, 6_000)) for clip in clips}
+    kokoro = SimpleNamespace(render=lambda phonemes, _: renders[phonemes])
+    heard = hear_offsets(kokoro, clips, f0_curves(recordings), torch.zeros(510, 1, 256))  # type: ignore[arg-type]
+    assert heard.pitch == pytest.approx(0.095, abs=0.01)
+    assert heard.rate == pytest.approx(0.095, abs=0.03)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["pitch", "rate"])
 def test_what_a_lost_tracker_says_moves_a_voice_no_further_than_the_limit(
-    kokoro: Kokoro, rows: RowCurve, space: VoiceSpace, speaker: Tensor, clips: list[Clip]
+    kokoro, rows, space, speaker, clips, what
 ) -> None:
     lost, limit = (
-        smallest_shift(kokoro, clips[:1], speaker, rows.expand, space, Offsets(pitch, 0.0))
-        for pitch in (3.0, LARGEST_OFFSET)
+        smallest_shift(
+            kokoro, clips[:1], speaker, rows.expand, space, Offsets(**{"pitch": 0.0, "rate": 0.0, what: off})
+        )
+        for off in (3.0, LARGEST_OFFSET)
     )
     assert torch.equal(lost, limit)
     assert float(limit.norm()) > 0

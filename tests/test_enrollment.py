@@ -1,5 +1,6 @@
 """Enrolment: from recordings to a pack, as a function and as a command."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from conftest import MODELS, check_one_line
 from recordings import babble, real_speech
 from torch import Tensor
 
-from voicepack.audio import write_audio
+from voicepack.audio import speech_level, write_audio
 from voicepack.command import main
 from voicepack.enrollment import Enroller, enroll, read_recording
 from voicepack.errors import VoicepackError
@@ -16,10 +17,11 @@ from voicepack.files import read_tensors, write_tensors
 from voicepack.kokoro import Kokoro
 from voicepack.pack import load_pack
 from voicepack.projection import load_projection
+from voicepack.rows import base_vector
 from voicepack.speaker_encoder import Resemblyzer
 from voicepack.style_encoder import write_style_encoder
 from voicepack.text import phonemize
-from voicepack.voice_reader import VoiceReader, cut
+from voicepack.voice_reader import VoiceReader, blend, cut
 from voicepack.voices import HELD_OUT, relative_errors
 
 
@@ -164,3 +166,44 @@ def test_real_speakers_are_told_apart(enroller: Enroller) -> None:
     for own, each in enumerate(vectors):
         nearest = torch.cosine_similarity(each[:, None], centres[None], dim=2).argmax(1)
         assert (nearest == own).all()
+
+
+def test_timbre_is_read_by_the_statistics_mostly_and_prosody_by_both_alike() -> None:
+    read = blend(torch.ones(2, 256), torch.zeros(2, 256))
+    torch.testing.assert_close(read[:, :128], torch.full((2, 128), 0.2))
+    torch.testing.assert_close(read[:, 128:], torch.full((2, 128), 0.5))
+
+
+def test_what_was_read_is_moved_away_from_the_mean_voice(enroller: Enroller) -> None:
+    """Least squares has pulled it there."""
+    clips = [babble(2.0)]
+    mean = enroller.voices.mean_voice
+    found, read = base_vector(enroller.read_pack(clips)) - mean, enroller.voices.voice(clips) - mean
+    assert float(read.norm()) > 0.1
+    torch.testing.assert_close(found, 1.4 * read, rtol=0, atol=1e-4)
+
+
+def test_a_recording_is_brought_to_the_level_of_stock_voices_without_its_silence(tmp_path: Path) -> None:
+    silence = torch.zeros(24_000)
+    write_audio(tmp_path / "a.wav", 0.1 * torch.cat([silence, babble(3.0), silence]))
+    recording = read_recording(tmp_path / "a.wav")
+    assert speech_level(recording) == pytest.approx(-24, abs=0.1)
+    assert len(recording) / 24_000 == pytest.approx(3.0, abs=0.25)
+
+
+class HearsLength:
+    """Takes short clips for one speaker's and long ones for another's."""
+
+    size = 2
+
+    def embed(self, audio: Tensor) -> Tensor:
+        return torch.eye(2)[int(len(audio) > 60_000)]
+
+
+def test_the_stock_voice_is_nearest_to_all_clips_together(enroller: Enroller) -> None:
+    first, between = sorted(enroller.stock_packs)[:2]
+    speakers = {first: torch.tensor([1.0, 0.0]), between: torch.tensor([0.6, 0.8])}
+    deaf = replace(enroller, speaker_encoder=HearsLength(), stock_speakers=speakers)
+    clips = [babble(2.0), babble(3.0, seed=1)]
+    expected = (enroller.read_pack(clips) + enroller.stock_packs[between]) / 2
+    torch.testing.assert_close(deaf.enroll(clips), expected, rtol=0, atol=1e-5)

@@ -1,6 +1,7 @@
 """The speaker that renders are compared with, and what they would score themselves."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -83,3 +84,23 @@ def test_less_speech_than_the_render_is_taken_whole() -> None:
     (found,) = ceilings(judge, hearing(), torch.ones(6_000), [floor_render("a", 2.0)])
     assert judge.lengths == [6_000] * 4
     assert found.measured.likeness == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("seconds", "chosen"), [(0.0, "dc"), (9.0, "dc"), (10.0, "dcb"), (60.0, "dcba")])
+def test_the_shortest_clips_are_spoken_again_two_at_least(seconds: float, chosen: str) -> None:
+    clips = [
+        Clip(
+            f"train/{name}.wav",
+            "Good night.",
+            "ɡˌʊd nˈIt.",
+            Path(f"{name}.wav"),
+            24_000 * length,
+            1000.0 * length,
+            40.0,
+        )
+        for name, length in zip("abcd", (20, 5, 3, 2), strict=True)
+    ]
+    nothing = SimpleNamespace(**dict.fromkeys(("frames", "f0", "energy", "audio"), torch.zeros(1)))
+    found = held_out_sentences(clips, lambda some: [nothing for _ in some], seconds)
+    assert [each.name for each in found] == [f"train_{name}" for name in chosen]
+    assert [each.recording.bandwidth for each in found[:2] if each.recording] == [2_000, 3_000]

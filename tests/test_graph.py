@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,3 +166,23 @@ def _run(folder: Path, *command: str) -> str:
 
 def _stages_run(project: Path) -> list[str]:
     return stages_run(_run(project, "dvc", "repro"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "parts"),
+    [("extract", ["train"]), ("train", ["train"]), ("expand", ["train"]), ("baselines", ["train"]),
+     ("reference", ["train", "held_out"])],
+)  # fmt: skip
+def test_what_is_held_out_is_heard_by_the_measures_alone(stage: str, parts: list[str]) -> None:
+    found = re.findall(r"read_clips\(.*?, \"(\w+)\"\)", (ROOT / f"stages/{stage}.py").read_text())
+    assert found == parts
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_knob_of_a_stage_is_looked_at(name: str) -> None:
+    module = importlib.import_module(f"stages.{name}")
+    source = Path(str(module.__file__)).read_text()
+    for kind in vars(module).values():
+        if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__ and kind.__name__.endswith("Settings"):
+            for knob in kind.__annotations__:  # not in an error's words alone
+                assert re.search(rf"(settings|self)\.{knob}\b(?!}})", source), knob

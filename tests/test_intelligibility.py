@@ -79,3 +79,13 @@ def test_transcribes_kokoro_without_an_error_and_the_same_twice(kokoro, stock_pa
     assert word_error_rate(["The cat sat by the door, and he watched the rain."], [text]) == 0
     assert transcriber.transcribe(audio) == text
     assert transcriber.transcribe(torch.zeros(24_000)) == ""
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [("the dialogues", "the dialogs"), ("in defence of", "in defense of"), ("a plough and tyres", "a plow and tires"),
+     ("programmes", "programs"), ("pyjamas and a cheque", "pajamas and a check"),
+     ("mouldy jewellery", "moldy jewelry")],
+)  # fmt: skip
+def test_british_spelling_is_no_error(british: str, american: str) -> None:
+    assert word_error_rate([british], [american]) == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from recordings import babble
+from torch import Tensor
 
 from voicepack.damage import add_noise, limit_band, tilt
 from voicepack.losses import MelLoss, MelStatisticsLoss, PriorLoss
@@ -86,3 +87,15 @@ def test_mel_gradients_are_finite(loss: type, render: str) -> None:
     assert audio.grad.isfinite().all()
     if render == "other":
         assert float(audio.grad.norm()) > 0
+
+
+def syllables(per_second: float, depth: float) -> Tensor:
+    """Noise of 2 s that swells and fades."""
+    wave = torch.sin(2 * torch.pi * per_second * torch.arange(48_000) / 24_000)
+    return 0.05 * torch.randn(48_000, generator=torch.Generator().manual_seed(0)) * torch.exp(depth * wave)
+
+
+def test_statistics_hear_how_far_and_how_fast_a_voice_moves() -> None:
+    loss, full = MelStatisticsLoss(), 12_000.0
+    assert float(loss(syllables(3, 1.0), syllables(6, 0.5), full)) > 0.3  # moves as fast, half as far
+    assert float(loss(syllables(2, 1.5), syllables(8, 1.5), full)) > 0.5  # as far, faster

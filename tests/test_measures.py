@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voicepack.evaluation import length_table, score_table, summarise
-from voicepack.measures import MEASURES, bucket, compare_voices, score
+from voicepack.measures import MEASURES, Measure, bucket, compare_voices, score
 from voicepack.renders import FLOOR, NEW, REAL, Measured, Render
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
@@ -258,3 +258,37 @@ def test_lengths_are_told_apart_over_all_sentences() -> None:
 )  # fmt: skip
 def test_a_bucket_holds_both_its_limits(phonemes: int, name: str) -> None:
     assert bucket(phonemes) == name
+
+
+GOOD = Measured(
+    seconds=3.0, likeness=0.9, retrieved=1.0, words=10.0, word_errors=1.0, characters=50.0, character_errors=2.0,
+    dnsmos=3.5, distillmos=4.0, faulty=0.0, mel_loss=0.8, mcd_db=4.0, f0_rmse_cents=150.0, f0_correlation=0.7,
+    f0_mean_ratio=1.02, f0_spread_ratio=1.1, rate_ratio=0.95, energy_correlation=0.85,
+)  # fmt: skip
+
+
+BAD = Measured(
+    seconds=3.0, likeness=0.5, retrieved=0.0, words=10.0, word_errors=6.0, characters=50.0, character_errors=20.0,
+    dnsmos=1.5, distillmos=2.0, faulty=1.0, mel_loss=1.6, mcd_db=8.0, f0_rmse_cents=600.0, f0_correlation=0.1,
+    f0_mean_ratio=0.6, f0_spread_ratio=1.9, rate_ratio=1.7, energy_correlation=0.2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda each: each.name)
+def test_a_good_voice_is_better_than_a_bad_one_by_every_measure(measure: Measure) -> None:
+    def renders(voice: str, measured: Measured) -> list[Render]:
+        return [Render(voice, f"s{index}", measure.held_out, 0, 50, measured) for index in range(3)]
+
+    assert verdict(measure.name, renders(NEW, GOOD), renders("other", BAD)) == "better"
+    assert verdict(measure.name, renders(NEW, BAD), renders("other", GOOD)) == "worse"
+
+
+@pytest.mark.parametrize("name", ["f0_mean_ratio", "f0_spread_ratio", "rate_ratio"])
+def test_in_how_somebody_speaks_a_clip_counts_by_its_length(name: str) -> None:
+    renders = [
+        spoken(NEW, "long", held_out=True, seconds=8.0, **{name: 1.25}),
+        spoken(NEW, "short", held_out=True, seconds=4.0, **{name: 0.5}),
+    ]
+    found = score(BY_NAME[name], renders, NEW)
+    assert found is not None
+    assert found.interval.value == pytest.approx((8 * 1.25 + 4 * 0.5) / (8 + 4))

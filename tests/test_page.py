@@ -1,6 +1,8 @@
 """The report: what it says, and that a browser plays it, runs the blind test and shows it to everybody."""
 
+import base64
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -11,10 +13,14 @@ from typing import Any
 
 import pytest
 import torch
-from page_voice import FACTS, ROYALTY, SENTENCES, page, write_voice
+from page_voice import FACTS, ROYALTY, SENTENCES, page, render, write_voice
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from voicepack.audio import write_audio
+from voicepack.evaluation import f0_table
 from voicepack.page.charts import Axis, line_chart, scatter_chart
+from voicepack.page.media import spectrogram
+from voicepack.page.page import _f0_chart, _length_chart
 from voicepack.page.voice_report import VoiceReport, retrieval, summarise_voices
 from voicepack.renders import NEW
 
@@ -388,3 +394,43 @@ def test_one_voice_with_one_sentence_and_no_recording_is_enough(browser: Browser
     assert shown.get_by_text("no scale").is_visible()
     assert not complaints
     shown.context.close()
+
+
+def test_the_table_of_f0_says_what_was_recorded_and_what_was_rendered() -> None:
+    rows = f0_table([render(NEW, SENTENCES[0], 0, 220)], SENTENCES)
+    assert len(rows) > 10
+    assert {(row["voice"], row["recorded_hz"], row["rendered_hz"]) for row in rows} == {(NEW, 150.0, 220.0)}
+
+
+def test_charts_show_whom_they_name(tone: VoiceReport) -> None:
+    lines = re.findall(r'points="[\d.]+,([\d.]+)[ "]', _length_chart(tone))
+    new, floor, real = map(float, lines)  # in the order of the legend, from the top of the picture down
+    assert real < new < floor
+    higher = [{"recorded_hz": "150", "rendered_hz": "220"}, {"recorded_hz": "150", "rendered_hz": "240"}]
+    dots = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', _f0_chart(dataclasses.replace(tone, f0=higher)))
+    assert len({across for across, _ in dots}) == 1
+    assert len({up for _, up in dots}) == 2
+
+
+def test_what_is_high_is_drawn_high(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    write_audio(tmp_path / "a.wav", 0.5 * torch.sin(torch.arange(24_000) * 2 * torch.pi * 8_000 / 24_000))
+    drawn = spectrogram(tmp_path / "a.wav", torch.tensor([60.0, 500.0]), 1.0)
+    picture = imread(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]*)", drawn)[1])), format="png")
+    assert int(picture.sum((1, 2)).argmax()) < len(picture) / 4
+    assert 'class="f0" points="0.0,100.0 1.2,0.0"' in drawn
+
+
+def test_the_page_says_which_way_a_measure_is_better(html: str) -> None:
+    said = dict(re.findall(r'<th scope="row">([^<]+) <span class="direction">([^<]+) is better', section(html, "tone")))
+    assert said["likeness (speaker cosine)"] == "higher"
+    assert said["word error rate"] == "lower"
+
+
+def test_the_noise_of_the_scale_is_stretched_on_the_page_too(tmp_path: Path) -> None:
+    tone = VoiceReport.read("tone", write_voice(tmp_path), FACTS)
+    row, floor, ceiling = (tone.score("likeness", voice) for voice in ("new", "stock", "real"))
+    assert row and floor and ceiling
+    assert row["noise"] > 0
+    assert tone.normalised_noise() == pytest.approx(row["noise"] / (ceiling["value"] - floor["value"]))

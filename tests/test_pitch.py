@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from voicepack.constants import SAMPLE_RATE
-from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_curves, f0_rmse_cents
+from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve, f0_curves, f0_rmse_cents, fast_f0_curve
 
 
 def buzz(f0: Tensor) -> Tensor:
@@ -73,3 +73,11 @@ def test_measures_what_kokoro_meant_to_say(kokoro, stock_packs, voice):
     assert float((f0 - meant.f0[0])[voiced].abs().median()) < 4  # Hz
     assert float(torch.corrcoef(torch.stack([energy, meant.energy[0]]))[0, 1]) > 0.97
     assert float((meant.energy[0] - energy).mean()) == pytest.approx(ENERGY_OFFSET, abs=0.4)
+
+
+@pytest.mark.parametrize("hertz", [70.0, 400.0, 550.0])
+def test_deep_and_high_voices_are_tracked(hertz: float) -> None:
+    from test_pitch import buzz
+
+    curve = fast_f0_curve(buzz(torch.full((24_000,), hertz)))
+    assert float(curve[10:-10].median()) == pytest.approx(hertz, rel=0.02)

@@ -1,5 +1,6 @@
 """Training the projection for one voice."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from recordings import clip_of, unread_clip
+from recordings import babble, clip_of, unread_clip
+from test_voices_rows import random_packs
 from torch import Tensor
 
 from voicepack.alignment import AlignedClip, align
 from voicepack.clips import choose_clips
 from voicepack.constants import FRAME_SAMPLES, HALVES
+from voicepack.damage import limit_band
 from voicepack.device import resolve_device, resolve_precision
 from voicepack.errors import VoicepackError
 from voicepack.kokoro import EncodedText, Kokoro
@@ -20,6 +23,7 @@ from voicepack.projection import Projection
 from voicepack.rows import RowCurve, base_vector
 from voicepack.training import VoiceTraining, _shuffled, choose_start, step_losses, train_voice
 from voicepack.voice_losses import LossWeights, VoiceLosses, weighted, window
+from voicepack.voices import VoiceSpace
 
 WEIGHTS = LossWeights(
     mel=0.5, mel_statistics=1.0, timbre=0.5, speaker=0.0, f0=0.2, f0_statistics=2.0, energy=0.2,
@@ -297,3 +301,67 @@ def test_a_share_that_is_none_is_one_line() -> None:
 def test_a_window_that_is_too_short_to_hear_a_speaker_is_one_line() -> None:
     with pytest.raises(VoicepackError, match=r"train\.window_seconds is 0\.1\. Write 0\.25 or more\."):
         replace(TRAINING, window_seconds=0.1)
+
+
+SPACE = VoiceSpace.fit(random_packs(24))
+
+
+START, TARGET = SPACE.mean, SPACE.mean + SPACE.draw_shift(torch.Generator().manual_seed(1))
+
+
+class Pull:
+    """Draws a voice to TARGET, in the place of all losses and Kokoro."""
+
+    kokoro, space = SimpleNamespace(device=torch.device("cpu")), SPACE
+
+    def of_step(self, voice: Tensor, *_: object, own_prosody: bool) -> dict[str, Tensor]:
+        return {"mel": 1e4 * (voice - TARGET).square().sum()}
+
+
+def pulled(checkpoints: Path, settings: VoiceTraining) -> Tensor:
+    """Train with quick losses; return the voice vector `[256]`."""
+    style = torch.zeros(256)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        projection = Projection(hidden=8).eval()
+    trained = train_voice(
+        Pull(),
+        [numbered_clip([3, 3, 3])],
+        style,
+        projection,
+        START,
+        settings,
+        lambda *_: None,
+        checkpoints,  # type: ignore[arg-type]
+    )
+    with torch.no_grad():
+        return trained(style[None])[0]
+
+
+def test_a_voice_arrives_where_its_losses_are_least_and_the_steps_become_small(tmp_path: Path) -> None:
+    found = pulled(tmp_path, replace(TRAINING, steps=80, checkpoint_every=80))
+    assert float((found - TARGET).norm()) < 0.1 * float((START - TARGET).norm())
+    last = torch.load(tmp_path / "step_00080.pt", weights_only=True)
+    assert last["schedule"]["_last_lr"] == pytest.approx([TRAINING.lr / 20])
+
+
+@pytest.mark.parametrize("other", [{"lr": 0.1}, {"adam_beta2": 0.999}, {"steps": 5}])
+def test_every_knob_of_the_optimiser_shapes_the_voice(tmp_path: Path, other: dict[str, float]) -> None:
+    usual, changed = (
+        pulled(tmp_path / name, each) for name, each in (("a", TRAINING), ("b", replace(TRAINING, **other)))
+    )
+    assert float((usual - changed).abs().max()) > 1e-4
+
+
+def test_a_gradient_is_cut_to_its_limit(tmp_path: Path) -> None:
+    """Adam divides by the gradient's size, but for 1e-8: only one that is cut far below that moves nothing."""
+    assert float((pulled(tmp_path, replace(TRAINING, gradient_clip=1e-12)) - START).abs().max()) < 1e-3
+
+
+def test_a_voice_is_compared_below_the_recordings_bandwidth() -> None:
+    losses = VoiceLosses(SimpleNamespace(device=torch.device("cpu")), random_packs(14))  # type: ignore[arg-type]
+    audio = babble(1.0)
+    clip = dataclasses.replace(numbered_clip([20, 20]), audio=limit_band(audio, 5_000), bandwidth=4_000.0)
+    values = losses.sound(audio, clip)
+    assert float(values["mel"]) < 0.02
+    assert float(values["mel_statistics"]) < 0.02

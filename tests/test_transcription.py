@@ -143,3 +143,18 @@ def test_heard_word_for_word_every_piece_has_its_own(pieces: list[list[str]]) ->
 def test_another_text_is_refused() -> None:
     with pytest.raises(ValueError, match="0 of 2 words were heard"):
         divide("Good morning.", ["I have never said such a thing"])
+
+
+def test_a_piece_without_words_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silence = torch.zeros(36_000)
+    write_audio(tmp_path / "a.wav", torch.cat([babble(2.0), silence, babble(3.0), silence, babble(2.0)]))
+    heard = iter(("One.", "(applause)", "Two."))
+    monkeypatch.setattr(Transcriber, "transcribe", lambda *_: next(heard))
+    main(["transcribe", str(tmp_path / "a.wav"), "--out", str(tmp_path / "me")])
+    said = capsys.readouterr().out
+    assert "2 clips, " in said and "; 1 left out, in which no word was understood" in said
+    lines = [json.loads(line) for line in (tmp_path / "me/train/metadata.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in lines] == ["One.", "Two."]
+    assert sorted(path.name for path in (tmp_path / "me/train").glob("*.wav")) == [line["file_name"] for line in lines]

@@ -122,3 +122,9 @@ def test_rows_of_a_stock_voice_left_out_are_better_predicted_than_by_a_flat_pack
         expanded.append((rows.expand(base) - pack)[20].norm() / pack[20].norm())
         flat.append((base - pack[20, 0]).norm() / pack[20].norm())
     assert sum(expanded) < 0.7 * sum(flat)
+
+
+def test_the_mean_voice_shifts_as_voices_do_on_average() -> None:
+    packs = {name: pack + 0.3 for name, pack in made_packs(12, spread=1.0).items()}
+    rows = RowCurve.fit(packs.values())
+    torch.testing.assert_close(rows.shift(rows.mean_base), rows.mean_shift)

@@ -1,0 +1,40 @@
+"""The projection is fitted without the voices that judge it; the rest of the stage is in test_projection.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from stages import places, pretrain
+from voicepack.files import read_tensors, write_tensors
+from voicepack.voices import HELD_OUT
+
+TRACKING = {"tensorboard": False, "wandb": False, "wandb_project": "voices"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANK", "1")  # leaves no run
+    return tmp_path
+
+
+def test_the_projection_is_fitted_without_the_voices_that_judge_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are NaN here, which would show in whatever they touch."""
+    fit = {"hidden": 8, "dropout": 0.0, "epochs": 1, "batch": 8, "lr": 1e-3, "weight_decay": 0.0, "seed": 0}
+    Path("params.yaml").write_text(yaml.safe_dump({"pretrain": fit, "tracking": TRACKING}))
+    monkeypatch.setattr(sys, "argv", ["pretrain"])
+    monkeypatch.setattr(pretrain, "write_json", lambda *_: None)
+    names = ["ann", *HELD_OUT, "ben"]
+    drawn, stock = torch.randn(20, 256), torch.randn(len(names), 256)
+    stock[1:-1] = torch.nan
+    pairs = {"drawn_styles": drawn, "drawn_voices": drawn, "stock_styles": stock, "stock_voices": stock}
+    write_tensors(places.PAIRS, pairs, {"stock": " ".join(names)})
+    pretrain.main()
+    assert all(each.isfinite().all() for each in read_tensors(places.PRIOR)[0].values())
