@@ -73,10 +73,12 @@ def test_a_clip_counts_by_its_length(enroller: Enroller) -> None:
 def test_the_command_leaves_what_the_function_returns(
     enroller: Enroller, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["enroll", str(clip), str(clip), "--out", str(tmp_path / "my.pt"), "--models", str(MODELS)])
+    stated = ["--speaker", "Ann Example", "--licence", "CC BY 4.0"]
+    main(["enroll", str(clip), str(clip), "--out", str(tmp_path / "my.pt"), "--models", str(MODELS), *stated])
     assert torch.equal(load_pack(tmp_path / "my.pt"), enroll([clip, clip], MODELS))
     about = read_tensors(tmp_path / "my.safetensors")[1]
     assert len(about["recordings_sha256"].split()) == 2
+    assert [about[name] for name in ("speaker", "licence", "consent")] == ["Ann Example", "CC BY 4.0", "not stated"]
     assert (tmp_path / "my.npz").exists()
     out = capsys.readouterr().out
     assert out.startswith(f"{tmp_path / 'my.pt'}: a pack from ")

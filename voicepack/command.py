@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     enroll.add_argument("--out", required=True, type=Path, metavar="my.pt", help="the pack; beside it the same as"
                         " .safetensors with metadata and as .npz for kokoro-onnx")  # fmt: skip
     enroll.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="default: %(default)s")
-    enroll.set_defaults(run=lambda parsed: run_enroll(parsed.clips, parsed.out, parsed.models))
+    for name, what in (("speaker", "who spoke"), ("licence", "of the recordings"), ("consent", "to this voice")):
+        enroll.add_argument(f"--{name}", default="not stated", metavar="TEXT", help=f"{what}, as the pack carries it")
+    enroll.set_defaults(run=run_enroll)
     transcribe = commands.add_parser("transcribe", help="make a dataset of recordings of any length, without texts")
     transcribe.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING", help="a file, or a folder of them")
     transcribe.add_argument("--out", required=True, type=Path, metavar="my_dataset", help="the folder that is made")
@@ -32,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"voicepack: {error}")
 
 
-def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
+def run_enroll(options: argparse.Namespace) -> None:
     """Enroll and save. Raises VoicepackError if a clip, a network or the name of the pack is unfit."""
+    clips, out, models = options.clips, options.out, options.models
     if out.suffix != ".pt":
         raise VoicepackError(f"--out {out}: a pack's name ends in .pt, because Kokoro looks for that.")
 
@@ -49,6 +52,9 @@ def run_enroll(clips: Sequence[Path], out: Path, models: Path) -> None:
     took = time.perf_counter() - started
     about = {
         "name": out.stem,
+        "speaker": options.speaker,
+        "licence": options.licence,
+        "consent": options.consent,
         "made_by": "enrolment, without training",
         "recordings_sha256": " ".join(map(sha256, clips)),
         "style_encoder_sha256": sha256(models / "style_encoder.safetensors"),
