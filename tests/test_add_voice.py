@@ -50,13 +50,6 @@ def test_every_speaker_of_a_dataset_gets_a_voice(project: Path) -> None:
     assert artifacts["home-ben"]["path"] == "models/voices/home_ben.pt"
 
 
-@pytest.mark.parametrize("name", ["file", "allow_pickle"])
-def test_a_name_that_a_pack_cannot_have_is_one_line(project: Path, name: str) -> None:
-    finished = add(project, name, "family")
-    assert finished.stderr.startswith(f"add_voice: a voice cannot be called '{name}'")
-    assert added(project) == {}
-
-
 def test_without_a_registry_nothing_is_added(project: Path) -> None:
     graph = project / "dvc.yaml"
     text = graph.read_text()

@@ -19,7 +19,6 @@ from tools.command import command_parser
 from tools.edit_settings import edit_settings, read_document
 from voicepack.dataset import METADATA_FILE, read_dataset, read_metadata
 from voicepack.errors import VoicepackError
-from voicepack.pack import check_name
 
 _LONGEST_NAME = 100  # MLflow's keys have 250 letters, in which a measure and a name must find room
 Outcome = Literal["added", "changed", "registered", ""]
@@ -69,7 +68,6 @@ def check_names(names: Sequence[str], file: Path = PARAMS_FILE) -> None:
             raise VoicepackError(f"NAME is '{name}'. Use letters, digits, '_' and '-' only.")
         if len(name) > _LONGEST_NAME:
             raise VoicepackError(f"NAME has {len(name)} letters. Use {_LONGEST_NAME} at most.")
-        check_name(name)
         if places.measures(name.lower()) in places.NOT_OF_A_VOICE:  # where letters' case counts for nothing as well
             raise VoicepackError(f"NAME is '{name}', but {places.measures(name)} is not of a voice. Choose another.")
         for other in voices:

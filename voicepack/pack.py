@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,25 +36,18 @@ class VoicePack:
             raise VoicepackError("a voice pack must be finite, this one has NaN or infinity in it.")
 
     def save(self, path: Path) -> None:
-        """Write `path`, the `.pt` for KPipeline; beside it `.safetensors` with metadata and `.npz` for kokoro-onnx.
-
-        Raises VoicepackError for a name that .npz cannot hold.
-        """
-        check_name(path.stem)
+        """Write `path`, the `.pt` for KPipeline; beside it `.safetensors` with metadata and `.npz` for kokoro-onnx."""
         # A clone, because torch.save would write the whole storage behind a slice.
         tensor = self.tensor.detach().cpu().contiguous().clone()
         # Written under its own name in its own folder: the bytes of torch.save depend on the file's stem.
         with written_whole(path) as temporary, temporary.open("wb") as file:
             torch.save(tensor, file)
         write_tensors(path.with_suffix(".safetensors"), {"voice": tensor}, self.metadata)
-        with written_whole(path.with_suffix(".npz")) as temporary:
-            np.savez(temporary, allow_pickle=False, **{path.stem: onnx_rows(tensor).numpy()})
-
-
-def check_name(name: str) -> None:
-    """Raise VoicepackError for a name under which `numpy.savez` would not take an array."""
-    if name in ("file", "allow_pickle"):
-        raise VoicepackError(f"a voice cannot be called '{name}', which means something else in .npz. Choose another.")
+        array = io.BytesIO()
+        np.lib.format.write_array(array, onnx_rows(tensor).numpy(), allow_pickle=False)
+        with written_whole(path.with_suffix(".npz")) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            # Not by numpy.savez, whose bytes differ between releases of Python 3.11.
+            archive.writestr(zipfile.ZipInfo(f"{path.stem}.npy"), array.getvalue())
 
 
 def load_pack(path: Path) -> Tensor:
