@@ -47,9 +47,8 @@ def main() -> None:
             places.clips(stage.voice) / "clips.tsv", places.styles(stage.voice), places.PRIOR, places.STOCK_VOICES,
             places.KOKORO / MODEL_FILE, places.code("train"),
         )  # fmt: skip
-        digests = [
-            sha256(file) for file in files
-        ]  # first, so that a missing one is reported before minutes of aligning
+        # First, so that a missing one is reported before minutes of aligning.
+        digests = [sha256(file) for file in files]
         material = read_material(stage.voice, settings)
         kokoro = material.losses.kokoro
         if kokoro.device.type == "cuda":  # which adds up in no fixed order unless told to; measured no slower

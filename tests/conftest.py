@@ -38,6 +38,17 @@ def _present(path: Path) -> Path:
     return path
 
 
+TRACKING = {"tensorboard": False, "wandb": False, "wandb_project": "voices"}
+
+
+@pytest.fixture
+def unrecorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the working directory, in which stages leave no run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANK", "1")  # as of a second process
+    return tmp_path
+
+
 def check_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Check that the command `voicepack` refuses arguments in one line, and prints nothing else."""
     with pytest.raises(SystemExit) as stopped:

@@ -31,6 +31,7 @@ NOT_RUN = {
     "dvc queue start": "test_experiments.py starts two workers and waits for them",
     "dvc exp apply": "test_experiments.py, by the names that DVC has given",
     "for stage in": "test_many_voices, both at once",
+    "python training_styletts2.py": "test_pipeline.py: it collects what the real stages make",
     "mlflow ui": "test_the_runs_behind_it_can_be_looked_at, on a port of its own",
 }
 PER_VOICE = ("prepare", "extract", "train", "expand", "reference", "evaluate", "card")

@@ -8,23 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from conftest import TRACKING
 
 from stages import places, pretrain
 from voicepack.files import read_tensors, write_tensors
 from voicepack.voices import HELD_OUT
 
-TRACKING = {"tensorboard": False, "wandb": False, "wandb_project": "voices"}
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RANK", "1")  # leaves no run
-    return tmp_path
-
 
 def test_the_projection_is_fitted_without_the_voices_that_judge_it(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    unrecorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are NaN here, which would show in whatever they touch."""
     fit = {"hidden": 8, "dropout": 0.0, "epochs": 1, "batch": 8, "lr": 1e-3, "weight_decay": 0.0, "seed": 0}

@@ -9,19 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from conftest import TRACKING
 from imports import ROOT
 
 from stages import places, train
 from voicepack.files import write_tensors
-
-TRACKING = {"tensorboard": False, "wandb": False, "wandb_project": "voices"}
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RANK", "1")  # leaves no run
-    return tmp_path
 
 
 def checkpoints_of(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -52,7 +44,7 @@ def test_stock_voices_come_in_the_order_in_which_they_sound_near(
 
 
 def test_a_training_that_was_cut_off_goes_on_only_if_nothing_has_changed(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    unrecorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())

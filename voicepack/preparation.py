@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 from torch import Tensor
 
@@ -140,7 +141,7 @@ def _check_words(text: str, heard: str, least: float) -> None:
     words, share = share_heard(text, heard)
     if words >= _FEWEST_WORDS and share < least:
         raise UnusableError(
-            f"text and recording differ: {share:.0%} of the text's {words} words are heard in '{heard}'"
+            f"text and recording differ: {share:.0%} of the text's {words} words are heard in '{shorten(heard, 100)}'"
         )
 
 
