@@ -9,7 +9,7 @@ import torch
 from stages import places
 from stages.stage import running
 from voicepack.clips import read_clips
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, naming
 from voicepack.files import write_tensors
 from voicepack.voice_reader import VoiceReader, mean_by_length
 
@@ -34,11 +34,9 @@ def main() -> None:
         every, voices = [], []
         for index in chosen:  # one clip in memory at a time
             audio = clips[index].audio
-            try:
+            with naming(clips[index].name):
                 every.append(reader.encoders.encode([audio]))
                 voices.append(reader.read(audio))
-            except VoicepackError as error:
-                raise VoicepackError(f"{clips[index].name}: {error}") from None
         styles, voice = torch.cat(every), mean_by_length(voices, [clips[index].samples for index in chosen])
         tensors = {"styles": styles, "mean": styles.mean(0), "voice": voice}
         write_tensors(places.styles(stage.voice), tensors)

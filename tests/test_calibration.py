@@ -116,7 +116,7 @@ def test_a_voice_is_heard_too_high_and_too_fast_by_what_it_says_and_not_by_the_s
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["pitch", "rate"])
 def test_what_a_lost_tracker_says_moves_a_voice_no_further_than_the_limit(
-    kokoro, rows, space, speaker, clips, what
+    kokoro: Kokoro, rows: RowCurve, space: VoiceSpace, speaker: Tensor, clips: list[Clip], what: str
 ) -> None:
     lost, limit = (
         smallest_shift(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from conftest import TRACKING
 from recordings import babble, clip_of
 from torch import Tensor
 
@@ -16,8 +17,6 @@ from stages import extract, places
 from voicepack.clips import write_clips
 from voicepack.errors import VoicepackError
 from voicepack.voice_reader import VoiceReader
-
-TRACKING = {"tracking": {"tensorboard": False, "wandb": False, "wandb_project": "voices"}}
 
 
 class Reader:
@@ -31,10 +30,8 @@ class Reader:
         return torch.zeros(256)
 
 
-def test_a_clip_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    params = {"extract": {"max_style_samples": 4, "seed": 0}, "voices": {"me": {"data": "recordings"}}, **TRACKING}
+def test_a_clip_that_cannot_be_read_is_named(unrecorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = {"extract": {"max_style_samples": 4, "seed": 0}, "tracking": TRACKING}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     folder = places.clips("me")
     clips = [clip_of(babble(seconds), folder / f"audio/{name}.wav") for name, seconds in (("good", 2.5), ("bad", 1.5))]

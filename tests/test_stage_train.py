@@ -46,7 +46,6 @@ def test_stock_voices_come_in_the_order_in_which_they_sound_near(
 def test_a_training_that_was_cut_off_goes_on_only_if_nothing_has_changed(
     unrecorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     Path("params.yaml").write_text(yaml.safe_dump({"train": params["train"], "tracking": TRACKING}))
     files = (places.clips("me") / "clips.tsv", places.styles("me"), places.PRIOR, places.STOCK_VOICES,

@@ -16,6 +16,15 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
+def naming(what: object) -> Iterator[None]:
+    """Say of a VoicepackError that is raised inside what it is about, such as a file or a clip."""
+    try:
+        yield
+    except VoicepackError as error:
+        raise VoicepackError(f"{what}: {error}") from None
+
+
+@contextmanager
 def needs_packages() -> Iterator[None]:
     """Raise VoicepackError for a package that is imported inside and not installed."""
     try:

@@ -17,7 +17,7 @@ from voicepack.alignment import AlignedClip
 from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, naming
 from voicepack.intelligibility import normalise
 from voicepack.likeness import embed_render, speaker_embedding
 from voicepack.renders import REAL, Measured, Render
@@ -36,10 +36,8 @@ def reference_embedding(judge: SpeakerEncoder, clips: Sequence[Clip]) -> Tensor:
     """
     embeddings = []
     for clip in clips:
-        try:
+        with naming(clip.name):
             embeddings.append(judge.embed(clip.audio))
-        except VoicepackError as error:
-            raise VoicepackError(f"{clip.name}: {error}") from None
     return speaker_embedding(embeddings)
 
 

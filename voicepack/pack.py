@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voicepack.errors import VoicepackError
+from voicepack.errors import VoicepackError, naming
 from voicepack.files import NOT_SAVED_BY_TORCH, write_tensors, written_whole
 from voicepack.rows import ROWS
 
@@ -60,10 +60,8 @@ def load_pack(path: Path) -> Tensor:
         raise VoicepackError(f"{path}: not a voice pack (a tensor saved by torch.save).") from None
     if not isinstance(tensor, Tensor):
         raise VoicepackError(f"{path}: not a voice pack but a {type(tensor).__name__}.")
-    try:
+    with naming(path):
         return VoicePack(tensor.float(), {}).tensor
-    except VoicepackError as error:
-        raise VoicepackError(f"{path}: {error}") from None
 
 
 def onnx_rows(pack: Tensor) -> Tensor:
