@@ -84,6 +84,8 @@ def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
 
     def seconds(stage: str) -> float:
         command = [sys.executable, "-m", f"stages.{stage}", voice]
-        return measure(command, cwd=folder, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores)).seconds
+        used = measure(command, cwd=folder, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        print(f"{folder.name} {stage}: {used.seconds:.1f} s", flush=True)  # all that is left of a bench broken off
+        return used.seconds
 
     return {stage: seconds(stage) for stage in TIMED_STAGES}
