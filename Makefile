@@ -46,7 +46,7 @@ encoder-table: setup
 	@python -m studies.assess_encoder $(if $(SPEAKERS),--speakers "$(SPEAKERS)") $(if $(FIRST),--first "$(FIRST)")
 
 bench: setup
-	@dvc repro expand@demo
+	@dvc repro evaluate@demo
 	@python -m studies.bench
 
 VOICES ?= 1 10 100

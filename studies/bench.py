@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from stages import places
@@ -17,6 +18,7 @@ from stages.stage import one_line_errors
 from studies.bench_precision import precision
 from studies.bench_step import compiled, training_step
 from studies.bench_training import training
+from studies.made_apart import STAGES, made_apart
 from studies.parts import Part, measured, write_down
 from tools.command import command_parser
 from voicepack.clips import choose_clips, read_clips
@@ -32,7 +34,6 @@ from voicepack.speed.timing import Spread, interleaved
 _DEMO = "demo"
 _ROUNDS = 3
 _ENROLL_SECONDS = 30.0
-TIMED_STAGES = ("prepare", "extract", "train", "expand", "reference", "evaluate")  # what makes and measures a voice
 _PAGE = Path("docs/performance.md")
 
 
@@ -78,9 +79,10 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
 
 
 def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
-    """Run every stage of the voice once, start included. They write what is there already."""
-    usages = {stage: measure([sys.executable, "-m", f"stages.{stage}", voice]) for stage in TIMED_STAGES}
-    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in TIMED_STAGES}
+    """Run every stage of the voice once, start included."""
+    with tempfile.TemporaryDirectory() as scratch:
+        usages = dict(made_apart(voice, Path(scratch, voice)))
+    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in STAGES}
     on_longest = measure([sys.executable, "-m", "studies.longest_step"])
     idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
     figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}

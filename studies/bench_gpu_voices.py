@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stages import places
-from studies.bench import TIMED_STAGES
+from studies.made_apart import STAGES, made_apart
 from voicepack.markdown import markdown_table
 from voicepack.speed.gpu import watched_gpu
-from voicepack.speed.process import measure
 
 _CORES_EACH = 2
-_OWN = {"checkpoints", "projection", "voices", "cards"}  # folders of models/ that stages of a voice write
 _MEASURES = ("likeness_normalised", "likeness", "f0_mean_ratio", "mel_loss", "mcd_db", "wer", "dnsmos", "distillmos")
 
 
 def one_voice(voice: str) -> tuple[dict[str, float], str]:
     """Make a voice with all cores; its seconds by stage, and its measures beside those that are there."""
     with tempfile.TemporaryDirectory() as scratch, watched_gpu() as gpu:
-        folder = Path(scratch)
-        seconds = make(voice, folder, sorted(os.sched_getaffinity(0)))
+        folder = Path(scratch, voice)
+        seconds = {stage: usage.seconds for stage, usage in made_apart(voice, folder)}
         found = json.loads((folder / places.measures(voice)).read_text())
     known = json.loads(places.measures(voice).read_text())
     rows = [(stage, f"{each:.1f}") for stage, each in seconds.items()]
@@ -47,9 +42,9 @@ def several_voices(voice: str) -> tuple[dict[str, float], str]:
     with tempfile.TemporaryDirectory() as scratch, watched_gpu() as gpu, ThreadPoolExecutor(len(shares)) as pool:
         start = time.monotonic()
         folders = [Path(scratch, str(number)) for number in range(len(shares))]
-        each = list(pool.map(lambda of: make(voice, *of), zip(folders, shares, strict=True)))
+        each = list(pool.map(lambda of: dict(made_apart(voice, *of)), zip(folders, shares, strict=True)))
         seconds = time.monotonic() - start
-    slowest = {stage: max(found[stage] for found in each) for stage in TIMED_STAGES}
+    slowest = {stage: max(found[stage].seconds for found in each) for stage in STAGES}
     rows = [(f"{stage}, the slowest", f"{found:.0f} s") for stage, found in slowest.items()]
     rows += [
         ("voices at once, each on two cores", f"{len(shares)}"),
@@ -64,28 +59,3 @@ def several_voices(voice: str) -> tuple[dict[str, float], str]:
         "voices_gpu_gb": gpu.gigabytes,
     }
     return figures, markdown_table(("", ""), rows)
-
-
-def make(voice: str, folder: Path, cores: Sequence[int]) -> dict[str, float]:
-    """Run the stages of a voice in a folder of their own, on some cores; return the seconds of each, start included.
-
-    Raises VoicepackError if one fails.
-    """
-    root = Path.cwd()
-    (folder / "models").mkdir(parents=True)
-    shutil.copy("params.yaml", folder)
-    for shared in places.MODELS.iterdir():
-        if shared.name not in _OWN:
-            (folder / shared).symlink_to(shared.resolve())
-    for shared in (places.DEMO, places.code("train").parent):
-        (folder / shared).parent.mkdir(exist_ok=True)
-        (folder / shared).symlink_to(shared.resolve())
-    environment = os.environ | {"PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"}
-
-    def seconds(stage: str) -> float:
-        command = [sys.executable, "-m", f"stages.{stage}", voice]
-        used = measure(command, cwd=folder, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
-        print(f"{folder.name} {stage}: {used.seconds:.1f} s", flush=True)  # all that is left of a bench broken off
-        return used.seconds
-
-    return {stage: seconds(stage) for stage in TIMED_STAGES}
