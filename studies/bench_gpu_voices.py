@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from stages import places
 from studies.made_apart import STAGES, made_apart
+from voicepack.files import read_json
 from voicepack.markdown import markdown_table
 from voicepack.speed.gpu import watched_gpu
 
@@ -20,11 +20,11 @@ _MEASURES = ("likeness_normalised", "likeness", "f0_mean_ratio", "mel_loss", "mc
 
 def one_voice(voice: str) -> tuple[dict[str, float], str]:
     """Make a voice with all cores; its seconds by stage, and its measures beside those that are there."""
+    known = read_json(places.measures(voice))  # first: a missing file is not to be found out after minutes
     with tempfile.TemporaryDirectory() as scratch, watched_gpu() as gpu:
         folder = Path(scratch, voice)
         seconds = {stage: usage.seconds for stage, usage in made_apart(voice, folder)}
-        found = json.loads((folder / places.measures(voice)).read_text())
-    known = json.loads(places.measures(voice).read_text())
+        found = read_json(folder / places.measures(voice))
     rows = [(stage, f"{each:.1f}") for stage, each in seconds.items()]
     rows.append(("all", f"{sum(seconds.values()):.1f}"))
     compared = [(name, f"{found[name]:.3f}", f"{known[name]:.3f}") for name in _MEASURES if name in known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -36,10 +37,7 @@ def made_apart(voice: str, folder: Path, cores: Collection[int] | None = None) -
         "MLFLOW_TRACKING_URI": tracking_uri(),
     }
 
-    def bind() -> None:
-        if cores is not None:
-            os.sched_setaffinity(0, cores)
-
+    bind = None if cores is None else functools.partial(os.sched_setaffinity, 0, cores)
     for stage in STAGES:
         command = [sys.executable, "-m", f"stages.{stage}", voice]
         usage = measure(command, cwd=folder, env=environment, preexec_fn=bind)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from voicepack.errors import VoicepackError
-from voicepack.files import write_json
+from voicepack.files import read_json, write_json
 from voicepack.markdown import put_table
 
 Figures = dict[str, float]
@@ -30,6 +29,6 @@ def measured(parts: Mapping[str, Part], wanted: Sequence[str], voice: str) -> It
 
 def write_down(name: str, figures: Figures, table: str, file: Path, page: Path) -> None:
     """Add the figures of a part to a JSON file, and put its table into a page."""
-    known = json.loads(file.read_text()) if file.exists() else {}
+    known = read_json(file) if file.exists() else {}
     write_json(file, known | figures)
     put_table(page, name, table)
