@@ -1,6 +1,6 @@
 """One short script per DVC stage. Stage name = module name = section of params.yaml.
 
-What they share lies beside them: hearing, imports, places, recorders, settings, speech, stage, tracking and voice.
+Beside them lies what they share: card, hearing, imports, places, recorders, settings, speech, stage, tracking, voice.
 """
 
 import ctypes

@@ -19,9 +19,10 @@ def imported_files(module: str, root: Path = Path()) -> set[str]:
             continue
         found.add(name)
         for imported in _imported_names((root / name).read_text()):
-            path = imported.replace(".", "/") + ".py"
-            if imported.split(".")[0] in PACKAGES and (root / path).exists():
-                waiting.append(path)
+            path = Path(*imported.split("."))
+            if path.parts[0] in PACKAGES:
+                packages = [each / "__init__.py" for each in (path, *path.parents)]  # which Python runs as well
+                waiting += [str(file) for file in (path.with_suffix(".py"), *packages) if (root / file).exists()]
     return found
 
 

@@ -66,11 +66,13 @@ def main() -> None:
             "rejected": len(rejected),
             "seconds": sum(clip.seconds for clip in clips),
             "bandwidth": statistics.median(clip.bandwidth for clip in clips),
+            "signal_to_noise": statistics.median(clip.signal_to_noise for clip in clips),
         }
         stage.run.log_metrics(metrics)
         print(
             f"{stage.voice}: {metrics['clips']} clips to train on, {metrics['held_out']} held out,"
-            f" {metrics['rejected']} rejected; {metrics['seconds']:.0f} s, bandwidth {metrics['bandwidth']:.0f} Hz"
+            f" {metrics['rejected']} rejected; {metrics['seconds']:.0f} s, bandwidth {metrics['bandwidth']:.0f} Hz,"
+            f" the room {metrics['signal_to_noise']:.0f} dB below the speech"
         )
 
 

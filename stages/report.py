@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from stages.settings import load_settings
 from stages.stage import running
 from stages.voice import voice_names
 from voicepack.errors import VoicepackError
-from voicepack.files import read_tensors, write_json, written_whole
+from voicepack.files import read_json, read_tensors, write_json, written_whole
 from voicepack.page.page import build_page
 from voicepack.page.voice_report import VoiceFiles, VoiceReport, retrieval, summarise_voices
 
@@ -38,7 +37,7 @@ def main() -> None:
         for left in leftovers(voices):
             print(f"report: {left} is of no voice in params.yaml, but goes into dvc.lock. Delete it.", file=sys.stderr)
         missing = [name for name in voices if name not in ready]
-        speed = json.loads(places.BENCH.read_text())
+        speed = read_json(places.BENCH)
         page = build_page(reports, retrieved, stock, missing, speed, stage.settings.fixed_sentences)
         with written_whole(places.REPORT) as temporary:
             temporary.write_text(page)

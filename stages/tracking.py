@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.recorders import MlflowRecorder, Recorder, TensorBoardRecorder, TrackingSettings, WandbRecorder
+from stages.recorders import (
+    MlflowRecorder,
+    Recorder,
+    TensorBoardRecorder,
+    TrackingSettings,
+    WandbRecorder,
+    database_file,
+)
 from stages.settings import load_settings
 from voicepack.errors import VoicepackError
 
@@ -63,18 +70,20 @@ def open_run(name: str) -> Iterator[Run]:
             recorder.close(failed=failed)
 
 
-def tracking_uri(directory: Path | None = None) -> str:
-    """Return MLFLOW_TRACKING_URI, or else a SQLite file at the root of the project, as an absolute path."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_folder(directory) / 'mlflow.db'}"
+def tracking_uri() -> str:
+    """Return MLFLOW_TRACKING_URI, or else the SQLite file mlflow.db; a file's path is from the root of the project."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    file = database_file(uri)
+    return f"sqlite:///{project_folder() / file}" if file else uri
 
 
-def project_folder(directory: Path | None = None) -> Path:
-    """Return the root of the project that `directory`, by default the working directory, is or is a copy of.
+def project_folder() -> Path:
+    """Return the root of the project that the working directory is, or is a copy of.
 
     `dvc exp run --temp` and `--queue` work in `.dvc/tmp/exps/NAME`, a copy that is deleted afterwards: what is to
     outlive it belongs into the project that it was made from.
     """
-    directory = (directory or Path.cwd()).resolve()
+    directory = Path.cwd().resolve()
     parts = directory.parts
     for index in range(len(parts) - 2):
         if parts[index : index + 3] == (".dvc", "tmp", "exps"):
@@ -110,9 +119,12 @@ def locked_inputs_md5(address: str, revision: str = "") -> str:
 
 
 def _lock(revision: str) -> str:
-    """Return dvc.lock as it lies here, or as a revision has it; nothing where there is none."""
+    """Return dvc.lock as it lies here, or as a revision has it; nothing where that has none."""
     if not revision:
-        return Path("dvc.lock").read_text() if Path("dvc.lock").exists() else ""
+        try:
+            return Path("dvc.lock").read_text()
+        except FileNotFoundError:
+            raise VoicepackError("dvc.lock: no such file. Run this from the root of the project.") from None
     from dvc.repo import Repo
     from dvc.scm import RevError, SCMError, resolve_rev
 

@@ -86,3 +86,11 @@ def real_speech(speaker: str) -> list[Path]:
     if not paths:
         pytest.skip(f"no real speech in {SPEECH}")
     return paths
+
+
+def damaged(path: Path, place: bytes, offset: int, value: bytes) -> None:
+    """Overwrite bytes of a file, `offset` after the first `place`."""
+    content = bytearray(path.read_bytes())
+    start = content.index(place) + offset
+    content[start : start + len(value)] = value
+    path.write_bytes(content)

@@ -61,6 +61,16 @@ def test_without_a_registry_nothing_is_added(project: Path) -> None:
     assert add(project, "me", "family", "--speaker", "ann").stdout.startswith("params.yaml: voices.me added")
 
 
+@pytest.mark.parametrize("left", ["", "train: {}\n"])
+def test_without_the_section_of_voices_nothing_is_added(project: Path, left: str) -> None:
+    """As after a merge that cut params.yaml off."""
+    (project / "params.yaml").write_text(left)
+    before = (project / "dvc.yaml").read_text()
+    finished = add(project, "me", "family", "--speaker", "ann")
+    assert finished.stderr == "add_voice: params.yaml: section 'voices' is missing. Add it, or restore it from Git.\n"
+    assert (project / "dvc.yaml").read_text() == before
+
+
 @pytest.mark.parametrize("name", ["reader", "summary", "encoder", "Bench_GPU"])
 def test_a_name_under_which_measures_of_no_voice_lie_is_one_line(project: Path, name: str) -> None:
     finished = add(project, name, "family")

@@ -30,7 +30,7 @@ METRICS = {"likeness_normalised": 0.25, "wer": 0.01, "wer_floor": 0.02, "wer_noi
 
 def card(**about: str) -> tuple[dict[str, Any], str]:
     """Return the header and the text of a card."""
-    text = voice_card(ABOUT | about, METRICS, base_model="hexgrad/Kokoro-82M", language="en")
+    text = voice_card(ABOUT | about, METRICS, base_model="hexgrad/Kokoro-82M", language="en", lang_code="b")
     _, header, body = text.split("---\n", 2)
     return yaml.safe_load(header), body
 
@@ -55,7 +55,7 @@ def test_a_licence_that_hubs_do_not_know_is_named() -> None:
 
 def test_the_text_says_who_spoke_with_what_right_and_how_good_it_is() -> None:
     _, body = card()
-    for said in ("Ann: Example", "CC BY 4.0", "given in writing", "d" * 64, "e" * 64, 'voice="me.pt"'):
+    for said in ("Ann: Example", "CC BY 4.0", "given in writing", "d" * 64, "e" * 64, 'code="b"', 'voice="me.pt"'):
         assert said in body
     assert "| word error rate | 0.010 | 0.020 | 0.001 |" in body
 
@@ -71,7 +71,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     voice = {"data": "x", "speaker_name": "Ann", "licence": "CC0-1.0", "consent": "given"}
     settings = {"base_model": "hexgrad/Kokoro-82M", "language": "en"}
-    Path("params.yaml").write_text(yaml.safe_dump({"voices": {"me": voice}, "card": settings}))
+    Path("params.yaml").write_text(
+        yaml.safe_dump({"voices": {"me": voice}, "card": settings, "prepare": {"language": "b"}})
+    )
     packs = [places.pack("me").with_suffix(each) for each in (".pt", ".npz")]
     for path in [*packs, places.voice_samples("me") / "test_1.wav"]:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,9 +37,11 @@ def test_metrics_that_cannot_be_read_are_not_left_out_in_silence(monkeypatch: py
         table("HEAD")
 
 
-def test_a_change_is_shown_where_it_exceeds_the_noise_of_both_sides_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_is_shown_where_it_exceeds_the_noise_of_one_evaluation_from_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     values = {"likeness": {"old": 0.5, "new": 0.6}, "wer": {"old": 0.10, "new": 0.05}}
-    noise = {f"{name}_noise": {"old": 0.04, "new": 0.04} for name in values}
+    noise = {f"{name}_noise": {"old": 0.08, "new": 0.08} for name in values}
     found(monkeypatch, {"diff": {"metrics/ann.json": values | noise}})
     rows = [line.split() for line in table("HEAD").splitlines()[1:]]
     assert rows == [["ann", "likeness", "0.500", "0.600", "+0.100"], ["ann", "wer", "0.100", "0.050", "none"]]

@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
@@ -18,15 +20,17 @@ from quick_project import stages_run
 
 from stages import places
 from stages.code import STAGES, VOICE_STAGES
-from stages.imports import PACKAGES
+from stages.imports import PACKAGES, imported_files
 from tools import add_voice
 from voicepack.errors import VoicepackError
+from voicepack.voice_losses import LossWeights
 
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 OTHER_SETTINGS = {  # that a stage depends on besides its own section
     "prepare": ["voices.${key}"],
     "expand": ["voices.${key}"],
     "evaluate": ["prepare.language"],
+    "card": ["prepare.language"],
     "report": ["train.losses.speaker", "voices"],
 }
 
@@ -186,3 +190,17 @@ def test_every_knob_of_a_stage_is_looked_at(name: str) -> None:
         if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__ and kind.__name__.endswith("Settings"):
             for knob in kind.__annotations__:  # not in an error's words alone
                 assert re.search(rf"(settings|self)\.{knob}\b(?!}})", source), knob
+    (kind,) = re.findall(rf"running\(\"{name}\", (\w+)\)", source)
+    behind = "".join((ROOT / file).read_text() for file in imported_files(f"stages/{name}.py", ROOT))
+    knobs = list(_knobs(getattr(module, kind)))
+    assert knobs
+    for knob in knobs:  # the library's too
+        assert re.search(rf"\w\.{knob}\b(?!}})", behind), knob
+
+
+def _knobs(kind: type) -> Iterator[str]:
+    """Return the names of all settings of a stage, with those that it inherits and those within them."""
+    for name, held in get_type_hints(kind).items():
+        if held is LossWeights:  # each by the name of its loss: test_losses.py
+            continue
+        yield from _knobs(held) if dataclasses.is_dataclass(held) else [name]

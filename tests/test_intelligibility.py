@@ -15,6 +15,7 @@ from voicepack.intelligibility import Transcriber, count_errors, normalise, word
         ("The train leaves at 6:45.", "the train leaves at six forty-five"),
         ("I owe you $40.", "I owe you forty dollars"),
         ("It isn't mine; I'll go.", "It is not mine. I will go."),
+        ("It isn’t John’s; they’re mine.", "It isn't John's, they're mine."),
         ("My neighbours organised a theatre tour in grey.", "My neighbors organized a theater tour in gray"),
         ("Travelling to the cosy harbour", "traveling to the cozy harbor"),
     ],

@@ -178,8 +178,9 @@ def test_a_clear_difference_is_better_or_worse_as_the_measure_has_it(
 def test_fewer_errors_are_better_and_weigh_by_words() -> None:
     def errors(voice: str, long: float, short: float) -> list[Render]:
         return [
-            spoken(voice, "long", words=30, word_errors=long),
-            spoken(voice, "short", words=1, word_errors=short),
+            spoken(voice, f"{text} {number}", words=words, word_errors=count)
+            for number in range(4)
+            for text, words, count in (("long", 30, long), ("short", 1, short))
         ]
 
     assert verdict("wer", errors(NEW, 3, 0), errors("other", 9, 1)) == "better"

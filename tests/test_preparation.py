@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from recordings import TEXTS, babble, unread_clip, write_dataset, write_hours, write_metadata
+from recordings import TEXTS, babble, damaged, unread_clip, write_dataset, write_hours, write_metadata
 from torch.nn.functional import pad
 
 from voicepack.audio import speech_level, write_audio
@@ -171,14 +171,6 @@ def test_hours_in_one_file_are_not_read(tmp_path: Path, rate: int, monkeypatch: 
         "too long: 10800 s with the silence around it, cut it into clips of 20 s at most,"
         " as `voicepack transcribe` does"
     )
-
-
-def damaged(path: Path, place: bytes, offset: int, value: bytes) -> None:
-    """Overwrite bytes of a file, `offset` after the first `place`."""
-    content = bytearray(path.read_bytes())
-    start = content.index(place) + offset
-    content[start : start + len(value)] = value
-    path.write_bytes(content)
 
 
 def test_a_header_that_lies_is_not_believed(tmp_path: Path) -> None:

@@ -20,6 +20,11 @@ def test_numbers_are_spoken(written: str, spoken: str) -> None:
     assert phonemes == phonemize(spoken)
 
 
+@pytest.mark.parametrize("text", ["It's John's.", "I can't, they're Sarah's."])
+def test_a_word_processors_apostrophes_are_spoken_as_a_keyboards(text: str) -> None:
+    assert phonemize(text.replace("'", "’")) == phonemize(text)
+
+
 def test_phonemes_are_those_of_kokoro() -> None:
     assert phonemize("The cat sat by the door.") == "ðə kˈæt sˈæt bI ðə dˈɔɹ."
 

@@ -115,13 +115,17 @@ def test_the_database_is_at_the_root_of_the_project(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     expected = f"sqlite:///{tmp_path.resolve() / 'mlflow.db'}"
     assert expected.startswith("sqlite:////")
-    assert tracking_uri() == tracking_uri(Path()) == expected
+    assert tracking_uri() == expected
     # `dvc exp run --temp` and `--queue` work in a copy that is deleted.
     copy = tmp_path / ".dvc" / "tmp" / "exps" / "abc"
-    copy.mkdir(parents=True)
+    for folder, its_project in ((copy, tmp_path), (copy / "deeper", tmp_path), (tmp_path / "exps", tmp_path / "exps")):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        assert tracking_uri() == f"sqlite:///{its_project.resolve() / 'mlflow.db'}"
+    # As the pages write it for `mlflow ui`: in the copy it would be deleted.
     monkeypatch.chdir(copy)
-    assert tracking_uri() == tracking_uri(copy / "deeper") == expected
-    assert tracking_uri(tmp_path / "exps") == f"sqlite:///{tmp_path.resolve() / 'exps' / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/team.db")
+    assert tracking_uri() == f"sqlite:///{tmp_path.resolve() / 'runs/team.db'}"
 
 
 def test_a_stage_leaves_a_run_that_says_what_it_was(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

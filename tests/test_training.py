@@ -365,3 +365,16 @@ def test_a_voice_is_compared_below_the_recordings_bandwidth() -> None:
     values = losses.sound(audio, clip)
     assert float(values["mel"]) < 0.02
     assert float(values["mel_statistics"]) < 0.02
+
+
+def test_over_the_telephone_a_voice_is_not_asked_to_be_muffled() -> None:
+    """What hears up to 8 kHz, timbre and speaker, would otherwise find the speaker's own full sound far off."""
+    audio = babble(3.0)
+    narrow = limit_band(audio, 4_000)
+    losses = VoiceLosses(SimpleNamespace(device=torch.device("cpu")), random_packs(14), [narrow])  # type: ignore[arg-type]
+    telephone = dataclasses.replace(numbered_clip([20, 20]), audio=narrow, bandwidth=4_000.0)
+    full, muffled = (losses.sound(each, telephone) for each in (audio, narrow))
+    for name in ("timbre", "speaker"):
+        assert float(full[name]) == pytest.approx(float(muffled[name]), abs=1e-3)
+    wide = dataclasses.replace(telephone, bandwidth=12_000.0)
+    assert float(losses.sound(audio, wide)["timbre"]) > float(full["timbre"]) + 0.1

@@ -93,8 +93,11 @@ def names_of_speakers(name: str, speakers: Iterable[str]) -> dict[str, str]:
 
 
 def _voices(file: Path) -> Sequence[str]:
-    """Return the names of the voices of params.yaml, which may have none yet."""
-    return list((read_document(file) or {}).get("voices") or {})
+    """Return the names of the voices of params.yaml, perhaps none. Raises VoicepackError if the section is missing."""
+    document = read_document(file) or {}
+    if "voices" not in document:
+        raise VoicepackError(f"{file}: section 'voices' is missing. Add it, or restore it from Git.")
+    return list(document["voices"] or {})
 
 
 def main() -> None:

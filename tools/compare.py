@@ -48,7 +48,9 @@ def table(revision: str) -> str:
                 continue
             both[name].append((old, new))
             noise = [values.get(f"{name}_noise", {}).get(side) or 0.0 for side in ("old", "new")]
-            change = f"{new - old:+.3f}" if abs(new - old) > math.hypot(*noise) else "none"
+            # Each is how far one evaluation moves from another; here one of either kind is compared.
+            moved = abs(new - old) > math.hypot(*noise) / math.sqrt(2)
+            change = f"{new - old:+.3f}" if moved else "none"
             lines.append(f"{Path(path).stem:16}{name:22}{old:12.3f}{new:12.3f}   {change}")
     lines += [mean_line(name, values) for name, values in both.items() if len(values) > 1]
     return "\n".join(lines)

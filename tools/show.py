@@ -68,9 +68,10 @@ def all_voices() -> str:
             if (name, NEW) not in scores:  # of a whisper there is no pitch
                 cells.append("")
                 continue
-            new, floor = scores[name, NEW], scores[name, FLOOR]
+            new, floor = scores[name, NEW], scores.get((name, FLOOR))
             low, high = float(new["low"]), float(new["high"])
-            cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}] ({float(floor['value']):.3f})")
+            beside = f" ({float(floor['value']):.3f})" if floor else ""
+            cells.append(f"{float(new['value']):.3f} [{low:.3f}, {high:.3f}]{beside}")
         lines.append([voice, *cells])
     return markdown_table(("voice", "normalised likeness", *titles), lines)
 
@@ -111,8 +112,11 @@ def main() -> None:
         print(f"\n{table(name)}\n")
         print(f"Voice pack: {places.pack(name)}   (also .safetensors, and .npz for kokoro-onnx)")
         print(f"Samples:    {places.voice_samples(name)}")
-    if places.REPORT.exists():
+    page = places.REPORT.read_text() if places.REPORT.exists() else ""
+    if all(f'id="voice-{name}"' in page for name in voices):
         print(f"Listen:     {places.REPORT}   (open it in a browser)")
+    else:
+        print(f"Listen:     `dvc repro --single-item report` writes {places.REPORT}")
 
 
 if __name__ == "__main__":

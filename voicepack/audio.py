@@ -19,13 +19,11 @@ from voicepack.files import written_whole
 
 FULL_BANDWIDTH = SAMPLE_RATE / 2  # Hz
 LISTENERS_RATE = 16_000  # Hz, at which networks that hear speech were trained
-_LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
+LEVEL_FRAME = SAMPLE_RATE // 40  # 25 ms
 _LOWEST_LEVEL = -100.0  # dB, what digital silence counts as
 _CANCELLED = 0.01  # of the power of a channel is left of all; of two that have nothing in common, half is
 _LEAST_OFFSET_DB = -45.0  # of the speech; less of it is no sound: that ends 35 dB below loud speech
 _ONE_LEVEL = 0.05  # root mean square, -26 dB
-_APART_SECONDS = 0.3  # of silence: a longer pause parts sounds
-_KEY_SECONDS = 0.12  # the longest sound of a key, seen through frames of 50 ms
 _LOUD_SECONDS = 0.5  # of speech at least in a recording, however long the silence around it
 # Coefficients of the resampler. 11,127 Hz, as on old Macintoshes, needs 30 million; 22,051 Hz, as in a header that
 # lies, 529 million, which take 8 GB.
@@ -80,7 +78,7 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         with file:
             yield file
-    except soundfile.SoundFileError:
+    except (soundfile.SoundFileError, ValueError, MemoryError):  # the last two: a length that no array can have
         raise no_audio from None
 
 
@@ -102,6 +100,12 @@ def at_16_khz(audio: Tensor) -> Tensor:
     return resampled
 
 
+def limit_band(audio: Tensor, limit: float) -> Tensor:
+    """Remove what is above `limit` Hz from audio `[samples]`, as a lower sampling rate does; the gradient passes."""
+    frequency = torch.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE, device=audio.device)
+    return torch.fft.irfft(torch.fft.rfft(audio) * (frequency < limit), len(audio))
+
+
 def is_odd_rate(rate: int) -> bool:
     """Tell whether bringing a sampling rate in Hz to 24 kHz would take more memory than any usual rate does."""
     return math.lcm(rate, SAMPLE_RATE) / math.gcd(rate, SAMPLE_RATE) > _LARGEST_FILTER
@@ -114,7 +118,7 @@ def check_rate(path: Path, rate: int) -> None:
 
 
 def write_audio(path: Path, audio: Tensor) -> None:
-    """Write audio `[samples]` at 24 kHz as 16-bit WAV. Values beyond ±1 are cut."""
+    """Write audio `[samples]` at 24 kHz with 16 bits, as WAV or what `path` ends in. Values beyond ±1 are cut."""
     with written_whole(path) as temporary:
         soundfile.write(temporary, to_int16(audio).numpy(), SAMPLE_RATE, subtype="PCM_16")
 
@@ -127,23 +131,6 @@ def to_int16(audio: Tensor) -> Tensor:
 def from_int16(samples: Tensor) -> Tensor:
     """Turn 16-bit samples into float audio: the inverse of `to_int16` within half a step, 2⁻¹⁶."""
     return samples.float() / 32768
-
-
-def trim_silence(audio: Tensor, *, threshold_db: float = 35, margin_seconds: float = 0.05) -> Tensor:
-    """Cut what is `threshold_db` quieter than the speech off both ends of audio `[samples]`, but for a margin.
-
-    A short sound apart from the rest is cut off too: a key that stops the recorder is not speech.
-    """
-    if not len(audio):
-        return audio
-    frame, hop = 2 * _LEVEL_FRAME, _LEVEL_FRAME // 2
-    around = torch.nn.functional.pad(audio, (frame // 2, frame // 2))
-    levels = around.unfold(0, frame, hop).square().mean(1).sqrt()
-    heard = torch.nonzero(levels >= _loud(levels, hop) * 10 ** (-threshold_db / 20))[:, 0]
-    sounds = heard.tensor_split(torch.nonzero(heard.diff() * hop > _APART_SECONDS * SAMPLE_RATE)[:, 0] + 1)
-    speech = [sound for sound in sounds if (sound[-1] - sound[0] + 1) * hop > _KEY_SECONDS * SAMPLE_RATE] or sounds
-    margin = round(margin_seconds * SAMPLE_RATE)
-    return audio[max(int(speech[0][0]) * hop - margin, 0) : (int(speech[-1][-1]) + 1) * hop + margin]
 
 
 def speech_level(audio: Tensor) -> float:
@@ -174,7 +161,7 @@ def signal_to_noise(audio: Tensor) -> float:
 def loudest_above_speech(audio: Tensor) -> float:
     """Return by how many dB the loudest 25 ms are above loud speech: up to 10 in speech, more where something fell."""
     levels = _frame_levels(audio)
-    return float(levels.max()) - _loud(levels)
+    return float(levels.max()) - loud_level(levels)
 
 
 def is_clipped(audio: Tensor) -> bool:
@@ -216,21 +203,21 @@ def bandwidth(audio: Tensor) -> float:
 
 def _frame_levels(audio: Tensor) -> Tensor:
     """Return the level of every whole 25 ms frame in dB, `[frames]`; audio shorter than a frame is one frame."""
-    if len(audio) < _LEVEL_FRAME:
-        audio = torch.nn.functional.pad(audio, (0, _LEVEL_FRAME - len(audio)))
-    return _decibels(audio.unfold(0, _LEVEL_FRAME, _LEVEL_FRAME).square().mean(1))
+    if len(audio) < LEVEL_FRAME:
+        audio = torch.nn.functional.pad(audio, (0, LEVEL_FRAME - len(audio)))
+    return _decibels(audio.unfold(0, LEVEL_FRAME, LEVEL_FRAME).square().mean(1))
 
 
 def _decibels(power: Tensor) -> Tensor:
     return 10 * torch.log10(power.clamp(min=10 ** (_LOWEST_LEVEL / 10)))
 
 
-def _active(levels: Tensor, hop: int = _LEVEL_FRAME) -> Tensor:
+def _active(levels: Tensor, hop: int = LEVEL_FRAME) -> Tensor:
     """Return which frames, one every `hop` samples, hold speech: `[frames]` of bool."""
-    return levels > _loud(levels, hop) - 30
+    return levels > loud_level(levels, hop) - 30
 
 
-def _loud(levels: Tensor, hop: int = _LEVEL_FRAME) -> float:
+def loud_level(levels: Tensor, hop: int = LEVEL_FRAME) -> float:
     """Return the level of loud speech among levels `[frames]`, one every `hop` samples.
 
     Not the maximum, which one click may set, but what a twentieth of the frames are above: of half a second at most,

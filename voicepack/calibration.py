@@ -15,15 +15,16 @@ import torch
 from torch import Tensor
 
 from voicepack.alignment import voiced_pairs, warping_path
-from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import HALVES, PREDICTOR
 from voicepack.kokoro import Kokoro, row_of
 from voicepack.pitch import f0_curves
 from voicepack.prosody_losses import VOICED
+from voicepack.silence import trim_silence
 from voicepack.voices import VoiceSpace
 
-# Nepers, about 16 %. Training left 12 % at most of ten real speakers; a tracker lost in noise may say anything.
+# Nepers in each step, about 16 %. Training left 12 % of ten real speakers at most; a tracker lost in noise may say
+# anything.
 LARGEST_OFFSET = 0.15
 
 # One takes some four fifths of an offset away, less where pitch and tempo hang together in the voice.

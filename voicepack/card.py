@@ -23,8 +23,13 @@ _SUFFIXES = ("", "_floor", "_noise")
 _SHOWN = ("likeness_normalised", "likeness", "retrieval", "wer", "dnsmos", "mel_loss", "mcd_db", "f0_correlation")
 
 
-def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_model: str, language: str) -> str:
-    """Return the card of a pack from its metadata (see `voicepack.pack.VoicePack`) and its measures."""
+def voice_card(
+    about: Mapping[str, str], metrics: Mapping[str, float], *, base_model: str, language: str, lang_code: str
+) -> str:
+    """Return the card of a pack from its metadata (see `voicepack.pack.VoicePack`) and its measures.
+
+    `language` is what the hub calls it, `lang_code` what KPipeline does.
+    """
     name, licence = about["name"], about["licence"]
     identifier = licence.lower().replace(" ", "-")
     known = identifier in _LICENCES
@@ -32,7 +37,7 @@ def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_m
     result = {
         "task": {"type": "text-to-speech"},
         "dataset": {"type": "text", "name": "held-out recordings and fixed sentences"},
-        "metrics": [{"type": key, "name": title, "value": metrics[key]} for key, title in measured.items()],
+        "metrics": [{"type": key, "name": title, "value": round(metrics[key], 4)} for key, title in measured.items()],
     }
     header: dict[str, Any] = {
         "license": identifier if known else "other",
@@ -65,7 +70,7 @@ def voice_card(about: Mapping[str, str], metrics: Mapping[str, float], *, base_m
             "```python",
             "from kokoro import KPipeline",
             "",
-            'for _, _, audio in KPipeline(lang_code="a")("Hello, this is my voice.", voice="' + f'{name}.pt"):',
+            f'for _, _, audio in KPipeline(lang_code="{lang_code}")("Hello, this is my voice.", voice="{name}.pt"):',
             "    ...  # 24 kHz",
             "```",
             "",

@@ -1,7 +1,7 @@
 """Clips: recordings that were found fit, at one rate and level, with their phonemes, and how they are stored.
 
 A 16-bit WAV per clip and one table. Not FLAC: how that is packed depends on the version of the encoder and on the
-processor, and what a stage writes must be the same bytes everywhere.
+processor, and the clips of a voice must be the same bytes everywhere.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
 from voicepack.alignment import voiced_pairs, warping_path
-from voicepack.audio import trim_silence
 from voicepack.constants import SAMPLE_RATE
 from voicepack.pitch import energy_curve, f0_rmse_cents
+from voicepack.silence import trim_silence
 
 _BANDS, _COEFFICIENTS = 80, 13
 _DEPTH = 50 / 20 * math.log(10)  # 50 dB, in nepers of amplitude
@@ -36,7 +36,6 @@ def compare(render: Tensor, recording: Tensor, render_f0: Tensor, recording_f0: 
     `energy_correlation`
     """
     path = warping_path(render, recording)
-    path = path[(path[:, 0] < len(render_f0)) & (path[:, 1] < len(recording_f0))]
     spoken, recorded = voiced_pairs(path, render_f0, recording_f0)
     return {
         "mcd_db": mel_cepstral_distortion(render, recording),

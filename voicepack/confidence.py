@@ -1,4 +1,4 @@
-"""How much of a number is chance: intervals by bootstrap over sentences, and the noise that Kokoro draws.
+"""How much of a number is chance: intervals over sentences, and the noise that Kokoro draws.
 
 A measure is a weighted mean over sentences (weights are 1, or the words of each for word errors). Values come as
 `[sentences, seeds]`, because Kokoro draws noise on every call; the value of a sentence is the mean over its seeds.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import stdev
 
 import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS = 2000
+_FEW = 8  # sentences: of fewer, intervals by bootstrap are too narrow, of two they hold the truth half the time
 _LEVEL = 0.95
 
 
@@ -28,12 +28,15 @@ class Interval:
 
 
 def interval(values: NDArray[np.float64], weights: NDArray[np.float64]) -> Interval:
-    """Return the weighted mean of `values` `[sentences, seeds]` and its interval: other sentences, other mean."""
+    """Return the weighted mean of `values` `[sentences, seeds]` and its interval: other sentences, other mean.
+
+    By bootstrap; of few sentences by Student's t, and of one without end.
+    """
     by_sentence = values.mean(1)
-    means = _bootstrap(by_sentence, weights)
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(_mean(by_sentence, weights), float(low), float(high))
+    value = _mean(by_sentence, weights)
+    if len(by_sentence) < _FEW:
+        return _around(value, half_width(by_sentence, weights))
+    return _within(value, _bootstrap(by_sentence, weights))
 
 
 def seed_noise(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
@@ -52,25 +55,44 @@ def difference(
 ) -> Interval:
     """Return how much larger the mean of `first` is than that of `second` on the same sentences, `[sentences]` each.
 
-    With an `ideal`, how much further from it the first mean is. An interval with 0 in it says: no difference.
+    With an `ideal`, how much further from it the first mean is. An interval with 0 in it says: no difference. As
+    `interval`, by bootstrap or by Student's t.
     """
-    means = [_bootstrap(values, weights) for values in (first, second)]  # the same draws of sentences for both
-    values = [_mean(values, weights) for values in (first, second)]
+    means = [_mean(values, weights) for values in (first, second)]
+    value = means[0] - means[1] if ideal is None else abs(means[0] - ideal) - abs(means[1] - ideal)
+    if len(first) < _FEW:
+        ways = [1.0 if ideal is None else np.sign(mean - ideal) for mean in means]  # in which a sentence adds to it
+        return _around(value, half_width(ways[0] * first - ways[1] * second, weights))
+    drawn = [_bootstrap(values, weights) for values in (first, second)]  # the same draws of sentences for both
     if ideal is not None:
-        means = [np.abs(each - ideal) for each in means]
-        values = [abs(each - ideal) for each in values]
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(means[0] - means[1], [tail, 1 - tail])
-    return Interval(values[0] - values[1], float(low), float(high))
+        drawn = [np.abs(each - ideal) for each in drawn]
+    return _within(value, drawn[0] - drawn[1])
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Return half the 95 % interval of the mean of values, such as one of each voice, by Student's t; nan of one."""
+def half_width(values: NDArray[np.float64] | Sequence[float], weights: NDArray[np.float64] | None = None) -> float:
+    """Return half the 95 % interval of the mean of values, such as one of each voice, by Student's t; nan of one.
+
+    With weights, of their weighted mean: its residuals are weighted too, as of a ratio (Cochran 1977, 6.4).
+    """
     from scipy.stats import t
 
-    if len(values) < 2:
+    count, found = len(values), np.asarray(values)
+    if count < 2:
         return math.nan
-    return float(t.ppf((1 + _LEVEL) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    weights = np.ones(count) if weights is None else weights
+    residuals = weights * (found - _mean(found, weights))
+    error = math.sqrt(count / (count - 1) * (residuals**2).sum()) / weights.sum()
+    return float(t.ppf((1 + _LEVEL) / 2, count - 1) * error)
+
+
+def _around(value: float, half: float) -> Interval:
+    return Interval(value, -math.inf, math.inf) if math.isnan(half) else Interval(value, value - half, value + half)
+
+
+def _within(value: float, drawn: NDArray[np.float64]) -> Interval:
+    tail = (1 - _LEVEL) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
 
 
 def _bootstrap(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

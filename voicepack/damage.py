@@ -9,6 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from voicepack.audio import limit_band
 from voicepack.constants import SAMPLE_RATE
 
 
@@ -64,12 +65,6 @@ def tilt(audio: Tensor, decibels_per_octave: float) -> Tensor:
     frequency = torch.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE).clamp(100, 10_000)
     gain = 10 ** (decibels_per_octave * torch.log2(frequency / 1_000) / 20)
     return torch.fft.irfft(torch.fft.rfft(audio) * gain, len(audio))
-
-
-def limit_band(audio: Tensor, limit: float) -> Tensor:
-    """Remove what is above `limit` Hz, as a lower sampling rate does."""
-    frequency = torch.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)
-    return torch.fft.irfft(torch.fft.rfft(audio) * (frequency < limit), len(audio))
 
 
 def clip_peaks(audio: Tensor, fraction: float) -> Tensor:

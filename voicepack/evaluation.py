@@ -28,7 +28,7 @@ def summarise(renders: Sequence[Render]) -> dict[str, float]:
             metrics[measure.name + suffix] = found.interval.value
             if found.noise is not None:
                 metrics[f"{measure.name}{suffix}_noise"] = found.noise
-    floor, ceiling = metrics["likeness_floor"], metrics["likeness_ceiling"]
+    floor, ceiling = (metrics.get(f"likeness{SUFFIXES[voice]}", math.nan) for voice in (FLOOR, REAL))
     # Where the judge hears the stock voice as well as the speaker there is no scale, and no such number.
     if ceiling > floor:
         metrics["likeness_normalised"] = normalised_likeness(metrics["likeness"], floor, ceiling)

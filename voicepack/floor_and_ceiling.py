@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from voicepack.alignment import AlignedClip
-from voicepack.audio import trim_silence
 from voicepack.clips import Clip
 from voicepack.constants import SAMPLE_RATE
 from voicepack.errors import VoicepackError, naming
@@ -22,6 +21,7 @@ from voicepack.intelligibility import normalise
 from voicepack.likeness import embed_render, speaker_embedding
 from voicepack.renders import REAL, Measured, Render
 from voicepack.sentence import PARTS, Recording, Sentence
+from voicepack.silence import trim_silence
 from voicepack.speaker_encoder import SpeakerEncoder
 from voicepack.speaking import Hearing
 

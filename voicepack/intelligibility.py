@@ -12,6 +12,7 @@ from torch import Tensor
 
 from voicepack.audio import at_16_khz
 from voicepack.errors import needs_packages
+from voicepack.text import plain_apostrophes
 
 # British to American, as rules: Whisper's normaliser takes a table of 1700 words that no package ships. Both sides of
 # a comparison go through them, so a word that needs none (`wise` to `wize`) changes alike and costs nothing.
@@ -108,6 +109,7 @@ def normalise(text: str) -> str:
     spelt out, numbers as digits; then British spelling as American.
     """
     # It drops zeros at the front of a number, and it groups digits as they were written: 0142, 555 0142, 6:45.
+    text = plain_apostrophes(text)
     text = re.sub(r"\b0+(?=\d)", lambda zeros: "zero " * len(zeros[0]), text)
     words = re.sub(r"(?<=\d) (?=\d)", "", _whisper_normaliser()(text))
     for pattern, replacement in _SPELLING_RULES:

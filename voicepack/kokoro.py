@@ -80,7 +80,9 @@ class Kokoro:
     def _encode_text_anew(self, phonemes: str) -> EncodedText:
         known = [self.model.vocab[phoneme] for phoneme in phonemes if phoneme in self.model.vocab]
         if not known or len(phonemes) > MAX_PHONEMES:
-            raise VoicepackError(f"'{phonemes[:40]}': {len(known)} phonemes, Kokoro speaks 1 to {MAX_PHONEMES}.")
+            raise VoicepackError(
+                f"'{phonemes[:40]}': {len(phonemes) if known else 0} phonemes, Kokoro speaks 1 to {MAX_PHONEMES}."
+            )
         tokens = torch.tensor([[0, *known, 0]], device=self.device)
         prosodic = self.model.bert_encoder(self.model.bert(tokens, attention_mask=torch.ones_like(tokens)))
         lengths = torch.tensor([tokens.shape[1]])

@@ -63,7 +63,6 @@ MEASURES = (
 class Score:
     """A measure of one voice."""
 
-    measure: Measure
     interval: Interval
     noise: float | None  # of the seeds; unknown with one
     sentences: int
@@ -84,7 +83,7 @@ def score(measure: Measure, renders: Sequence[Render], voice: str) -> Score | No
         return None
     values, weights = _arrays(spoken)
     noise = seed_noise(values, weights) if values.shape[1] == 2 else None
-    return Score(measure, interval(values, weights), noise, len(values))
+    return Score(interval(values, weights), noise, len(values))
 
 
 def compare_voices(measure: Measure, renders: Sequence[Render], voice: str, other: str) -> Comparison | None:

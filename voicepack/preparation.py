@@ -133,7 +133,7 @@ def _read(path: Path, max_seconds: float) -> Tensor:
         return read_audio(path)
     except OSError as error:  # a name too long for a file, a folder that may not be read
         raise UnusableError(f"cannot be opened: {error.strerror}") from None
-    except (VoicepackError, ValueError, MemoryError):  # the last two: a length that no array can have
+    except VoicepackError:
         raise UnusableError("not an audio file, or a damaged one: save it as WAV or FLAC") from None
 
 

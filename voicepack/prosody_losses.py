@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 VOICED = 60.0  # Hz; lower values of Kokoro's curve lie on its way to and from silence
 _PUNCTUATION = ' ;:,.!?—…"()“”'  # of Kokoro's vocabulary
-_SPEECH_RANGE = 3.5  # nepers below the loudest hop: what is quieter lies between words
+_SPEECH_RANGE = 3.5  # nepers of power, 15 dB below the loudest hop: half of what is said, and no room
 
 
 class F0Loss(nn.Module):
@@ -54,7 +54,7 @@ class F0StatisticsLoss(nn.Module):
 class EnergyLoss(nn.Module):
     """Mean absolute difference of energy curves, less their mean difference, which is the recording's level.
 
-    How quiet a pause is does not count: what lies deeper than speech is the room.
+    How quiet a pause is does not count, nor how quiet soft sounds are: 15 dB below the loudest may be the room.
     """
 
     def forward(self, predicted: Tensor, recorded: Tensor) -> Tensor:

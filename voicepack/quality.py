@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voicepack.audio import LISTENERS_RATE, at_16_khz, is_clipped, speech_level, trim_silence
+from voicepack.audio import LISTENERS_RATE, at_16_khz, is_clipped, speech_level
 from voicepack.clips import PHONEMES_PER_SECOND, SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
+from voicepack.silence import trim_silence
 
 _PIECE, _DNSMOS_PIECE = 7.68, 9.01  # seconds that DistillMOS and DNSMOS hear at once
 # Of 58 clips of ten real speakers the longest pause inside is 0.95 s; of 30 of them the largest step is 16.

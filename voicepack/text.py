@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import re
 from typing import Any, Literal
 
 from voicepack.constants import MAX_PHONEMES
@@ -28,7 +29,7 @@ def phonemize(text: str, language: str = "a") -> str:
 
     Raises VoicepackError if there is nothing to say, or more than Kokoro says at once (510 phonemes).
     """
-    chunks = [result.phonemes for result in _pipeline(language)(text) if result.phonemes]
+    chunks = [result.phonemes for result in _pipeline(language)(plain_apostrophes(text)) if result.phonemes]
     phonemes = " ".join(chunks)
     if not any(character.isalpha() for character in phonemes):
         raise VoicepackError(f"'{text[:40]}': nothing to say in this text.")
@@ -40,6 +41,11 @@ def phonemize(text: str, language: str = "a") -> str:
             f"'{text[:40]}…': {count} phonemes, Kokoro speaks {MAX_PHONEMES} at once. Cut the clip in two."
         )
     return phonemes
+
+
+def plain_apostrophes(text: str) -> str:
+    """Write the apostrophes of a word processor as a keyboard does: as ’, Kokoro's front end takes them for quotes."""
+    return re.sub(r"(?<=\w)[’ʼ](?=\w)", "'", text)
 
 
 @functools.cache

@@ -12,11 +12,11 @@ from voicepack.audio import (
     loudest_above_speech,
     signal_to_noise,
     speech_level,
-    trim_silence,
     without_offset,
 )
 from voicepack.clips import SILENCE_DB
 from voicepack.constants import SAMPLE_RATE
+from voicepack.silence import trim_silence, without_long_pauses
 
 _LOUDEST_CLICK_DB = 25.0  # of 25 ms above loud speech; 111 clips of speech have 10 at most
 _LEAST_RANGE_DB = 5.0  # between loud and quiet moments; 111 clips of speech have 27 at least, noise alone has 1
@@ -42,12 +42,12 @@ def checked_recording(recording: Tensor) -> Tensor:
 
 
 def speech_in(recording: Tensor, min_seconds: float, max_seconds: float = math.inf) -> Tensor:
-    """Return the speech in a checked recording `[samples]`: what is left without the silence around it.
+    """Return the speech in a checked recording `[samples]`: without the silence around it, and without long pauses.
 
     Raises UnusableError if that is too short, too long, clipped, or has a click or no speech in it. The silence would
     hide how much of it is broken.
     """
-    audio = trim_silence(recording)
+    audio = without_long_pauses(trim_silence(recording))
     seconds = len(audio) / SAMPLE_RATE
     if seconds < min_seconds:
         raise UnusableError(f"too short: {seconds:.2f} s without the silence around it, {min_seconds:g} s are needed")

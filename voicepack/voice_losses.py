@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from voicepack.alignment import AlignedClip
+from voicepack.audio import limit_band
 from voicepack.clips import Clip
 from voicepack.constants import FRAME_SAMPLES, SAMPLE_RATE
 from voicepack.kokoro import Kokoro, Prosody, row_of
@@ -21,6 +22,7 @@ from voicepack.speaker_loss import SpeakerLoss
 from voicepack.timbre import TimbreLoss
 from voicepack.voices import VoiceSpace
 
+_NARROW = 7_500  # Hz; recordings at 16 kHz end at 7,800, which is as good as 8,000
 _LONG = 12 * SAMPLE_RATE  # samples; the prosody of 30 s keeps 0.22 GB for its gradient, of four such clips 0.9
 
 
@@ -103,13 +105,15 @@ class VoiceLosses:
         return self.sound(self.kokoro.decode(clip.text, clip.frames, clip.f0, clip.energy, row, seed=seed), clip)
 
     def sound(self, render: Tensor, clip: AlignedClip) -> dict[str, Tensor]:
-        """Compare what was spoken, `[samples]`, with a clip that is as long."""
+        """Compare what was spoken, `[samples]`, with a clip that is as long, below the clip's bandwidth."""
         values = {
             "mel": self.mel(render, clip.audio, clip.bandwidth),
             "mel_statistics": self.mel_statistics(render, clip.audio, clip.bandwidth),
-            "timbre": self.timbre(render, clip.audio),
         }
-        return values | ({"speaker": self.speaker(render)} if self.speaker else {})
+        # These hear up to 8 kHz. Of a recording that ends below, they would ask for a voice that does.
+        heard = limit_band(render, clip.bandwidth) if clip.bandwidth < _NARROW else render
+        values["timbre"] = self.timbre(heard, clip.audio)
+        return values | ({"speaker": self.speaker(heard)} if self.speaker else {})
 
     def _predict(self, voice: Tensor, clip: AlignedClip) -> Prosody:
         """Predict a clip's prosody. What a long clip needs for the gradient is computed again rather than kept."""

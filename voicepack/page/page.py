@@ -92,8 +92,8 @@ def _summary(report: VoiceReport, retrieved: float) -> dict[str, Any]:
     return {
         "name": report.name,
         "nearest": report.nearest,
-        "normalised": report.normalised_likeness(),
-        "noise": report.normalised_noise(),
+        "normalised": report.metrics.get("likeness_normalised"),
+        "noise": report.metrics.get("likeness_normalised_noise"),
         "retrieved": retrieved,
         "scores": {name: [report.score(name, voice) for voice in (NEW, FLOOR, REAL)] for name in columns},
     }

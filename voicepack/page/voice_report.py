@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from voicepack.evaluation import SUFFIXES, score_table
+from voicepack.evaluation import SUFFIXES, score_table, summarise
 from voicepack.files import read_table, read_tensors
-from voicepack.likeness import normalised_likeness
 from voicepack.renders import FLOOR, NEW, REAL, Render, of_voice, read_renders, sample
 from voicepack.sentence import Sentence, read_sentences
 
@@ -54,6 +53,7 @@ class VoiceReport:
     sentences: Sequence[Sentence]
     renders: Sequence[Render]
     folders: Mapping[str, Path]  # of the samples of each voice
+    metrics: Mapping[str, float]  # see voicepack.evaluation.summarise
     scores: Sequence[Mapping[str, Any]]  # see voicepack.evaluation.score_table
     lengths: Sequence[Mapping[str, str]]
     f0: Sequence[Mapping[str, str]]
@@ -81,6 +81,7 @@ class VoiceReport:
             sentences=read_sentences(files.reference),
             renders=renders,
             folders=folders,
+            metrics=summarise(renders),
             scores=score_table(renders),
             lengths=read_table(files.lengths),
             f0=read_table(files.f0),
@@ -97,23 +98,6 @@ class VoiceReport:
         """Return where a sentence of a voice can be heard, or None."""
         path = sample(self.folders[voice], sentence, voice) if voice in self.folders else None
         return path if path and path.exists() else None
-
-    def normalised_likeness(self, voice: str = NEW) -> float | None:
-        """Return the likeness of one of the voices between the floor (0) and the ceiling (1), or None without them."""
-        row, scale = self.score("likeness", voice), self._scale()
-        return normalised_likeness(float(row["value"]), *scale) if row and scale else None
-
-    def normalised_noise(self) -> float | None:
-        """Return how far the new voice's normalised likeness moves with the seeds of its renders, or None."""
-        row, scale = self.score("likeness"), self._scale()
-        return float(row["noise"]) / (scale[1] - scale[0]) if row and row["noise"] and scale else None
-
-    def _scale(self) -> tuple[float, float] | None:
-        """Return the likeness of the floor and of the ceiling, or None where there is no scale between them."""
-        floor, ceiling = (
-            float(row["value"]) if (row := self.score("likeness", each)) else None for each in (FLOOR, REAL)
-        )
-        return (floor, ceiling) if floor is not None and ceiling is not None and ceiling > floor else None
 
 
 def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tensor]) -> dict[str, float]:
@@ -136,7 +120,7 @@ def retrieval(reports: Sequence[VoiceReport], stock_speakers: Mapping[str, Tenso
 def summarise_voices(reports: Sequence[VoiceReport], retrieved: Mapping[str, float]) -> dict[str, float]:
     """Return means over voices of what matters most, and the least likeness; flat and finite."""
     summary: dict[str, float] = {"voices": float(len(reports))}
-    likeness = [value for each in reports if (value := each.normalised_likeness()) is not None]
+    likeness = [value for each in reports if (value := each.metrics.get("likeness_normalised")) is not None]
     if likeness:
         summary |= {"likeness_normalised": sum(likeness) / len(likeness), "likeness_normalised_least": min(likeness)}
     summary["retrieval"] = sum(retrieved.values()) / len(retrieved)
