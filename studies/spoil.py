@@ -1,7 +1,7 @@
 """What bad recordings cost: voices of spoiled copies of a speaker's clips, judged by the speaker as recorded.
 
     python -m studies.spoil copy lj libritts_121     datasets in data/spoiled, and voices of them such as lj_20db
-    dvc repro expand@lj_20db expand@lj_10db expand@lj_strangers …
+    dvc repro expand@lj_20db expand@lj_10db expand@lj_telephone expand@lj_strangers …
     python -m studies.spoil table lj libritts_121    speaks with the packs, writes the table of docs/ablation.md
 
 The voices themselves (`lj`) are evaluated before. Each copy is one more voice, made as any other; the same clips are
@@ -23,7 +23,7 @@ from stages.stage import one_line_errors
 from studies.judging import judge
 from tools.add_voice import add_voice
 from tools.command import command_parser
-from voicepack.audio import write_audio
+from voicepack.audio import limit_band, write_audio
 from voicepack.clips import read_clips
 from voicepack.damage import add_noise
 from voicepack.dataset import METADATA_FILE
@@ -34,9 +34,11 @@ from voicepack.markdown import markdown_table, put_table
 from voicepack.pack import load_pack
 
 NOISES = {"20db": 20, "10db": 10}  # dB of the speech over the noise
+TELEPHONE, TELEPHONE_HZ = "telephone", 3_800.0
 STRANGERS = "strangers"
 SPOILED = {
     **{kind: f"noise {level} dB below the speech" for kind, level in NOISES.items()},
+    TELEPHONE: "sampled at 8 kHz",
     STRANGERS: "one clip in four is someone else's",
 }
 _DATASETS = Path("data/spoiled")
@@ -84,6 +86,8 @@ def copy(voice: str, kind: str, stranger: str, folder: Path) -> None:
             if kind in NOISES:
                 generator = torch.Generator().manual_seed(zlib.crc32(clip.name.encode()))
                 audio = add_noise(audio, NOISES[kind], generator)
+            elif kind == TELEPHONE:
+                audio = limit_band(audio, TELEPHONE_HZ)
             write_audio(folder / part / f"{number}.wav", audio)
             lines.append(json.dumps({"file_name": f"{number}.wav", "text": clip.text}) + "\n")
         with written_whole(folder / part / METADATA_FILE) as temporary:
