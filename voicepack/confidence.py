@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS = 2000
-_FEW = 8  # sentences: of fewer, intervals by bootstrap are too narrow, of two they hold the truth half the time
+_FEW = 15  # sentences: of ten, intervals by bootstrap hold the truth 89 times of 100, of two 50 times
 _LEVEL = 0.95
 
 
