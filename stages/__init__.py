@@ -1,6 +1,6 @@
 """One short script per DVC stage. Stage name = module name = section of params.yaml.
 
-Beside them lies what they share: card, hearing, imports, places, recorders, settings, speech, stage, tracking, voice.
+Beside them lies what they share: hearing, imports, places, recorders, settings, speech, stage, tracking, voice.
 """
 
 import ctypes

@@ -57,7 +57,7 @@ def _cell(choices: Sequence[str], measure: str, rows: Sequence[Row]) -> str:
     else:
         trainings = sum(1 + 1 / len(recipe[voice]) for voice in both)
         half = chance(rows, measure) * math.sqrt(trainings) / len(both)
-    within = "" if math.isnan(half) else f" ± {half:.3f}"
+    within = f" ± {half:.3f}" if math.isfinite(half) else ""
     return f"{fmean(fmean(own[voice]) for voice in both):.3f} ({fmean(changes):+.3f}{within})"
 
 

@@ -70,7 +70,7 @@ def difference(
 
 
 def half_width(values: NDArray[np.float64] | Sequence[float], weights: NDArray[np.float64] | None = None) -> float:
-    """Return half the 95 % interval of the mean of values, such as one of each voice, by Student's t; nan of one.
+    """Return half the 95 % interval of the mean of values, such as one of each voice, by Student's t; inf of one.
 
     With weights, of their weighted mean: its residuals are weighted too, as of a ratio (Cochran 1977, 6.4).
     """
@@ -78,7 +78,7 @@ def half_width(values: NDArray[np.float64] | Sequence[float], weights: NDArray[n
 
     count, found = len(values), np.asarray(values)
     if count < 2:
-        return math.nan
+        return math.inf
     weights = np.ones(count) if weights is None else weights
     residuals = weights * (found - _mean(found, weights))
     error = math.sqrt(count / (count - 1) * (residuals**2).sum()) / weights.sum()
@@ -86,7 +86,7 @@ def half_width(values: NDArray[np.float64] | Sequence[float], weights: NDArray[n
 
 
 def _around(value: float, half: float) -> Interval:
-    return Interval(value, -math.inf, math.inf) if math.isnan(half) else Interval(value, value - half, value + half)
+    return Interval(value, value - half, value + half)
 
 
 def _within(value: float, drawn: NDArray[np.float64]) -> Interval:
