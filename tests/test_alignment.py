@@ -1,5 +1,6 @@
 """Which part of a recording speaks which phoneme."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from test_comparison import voice
 from torch import Tensor
 
 from studies.boundaries import boundary_errors, spoken
-from voicepack.alignment import align, warp_durations, warping_path
+from voicepack.alignment import align, voiced_pairs, warp_durations, warping_path
 from voicepack.constants import FRAME_SAMPLES
 from voicepack.kokoro import EncodedText, Kokoro, Prosody
 from voicepack.pitch import ENERGY_OFFSET, energy_curve, f0_curve
@@ -78,6 +79,17 @@ def test_durations_scale_with_a_uniform_stretch() -> None:
     boundaries, expected = warped.cumsum(0), 3 * frames.cumsum(0)
     assert int((boundaries - expected).abs().max()) <= 1  # frame: one hop meets three, which are one frame and a half
     assert int(warped.sum()) == 60
+
+
+def test_octave_errors_are_left_out_of_pitch_and_a_wide_melody_is_not() -> None:
+    melody = 150 * 2 ** torch.linspace(-1, 1, 40)  # two octaves
+    recorded = melody / 1.1
+    recorded[7], recorded[30] = recorded[7] / 2, 2 * recorded[30]
+    recorded[12] = 0  # no voice
+    ours, theirs = voiced_pairs(diagonal(40), melody, recorded)
+    kept = [hop for hop in range(40) if hop not in (7, 12, 30)]
+    assert torch.equal(ours, melody[kept].log())
+    torch.testing.assert_close(ours - theirs, torch.full((37,), math.log(1.1)))
 
 
 @st.composite

@@ -135,8 +135,12 @@ def test_a_pause_between_words_is_part_of_how_someone_speaks() -> None:
     assert float(DurationLoss()(pause, none, "kæ,t.")) > 0.3
 
 
-def test_a_single_phoneme_is_compared() -> None:
-    assert float(DurationLoss()(torch.tensor([9.0, 4, 9, 9]), torch.tensor([9, 8, 9, 9]), "O!")) > 0.3
+@pytest.mark.parametrize(
+    ("phonemes", "spoken", "recorded"),
+    [("O!", [9.0, 4, 9, 9], [9, 8, 9, 9]), ("“O", [9.0, 9, 4, 9], [9, 9, 8, 9]), ("O", [9.0, 4, 9], [9, 8, 9])],
+)
+def test_a_single_phoneme_is_compared(phonemes: str, spoken: list[float], recorded: list[int]) -> None:
+    assert float(DurationLoss()(torch.tensor(spoken), torch.tensor(recorded), phonemes)) > 0.3
 
 
 @pytest.mark.parametrize("loss", [F0Loss(), statistics])
