@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import MODELS
+from test_training import TRAINING
 from torch import Tensor
 
 from studies import bench_precision
@@ -25,7 +26,7 @@ from voicepack.speed.gpu import watched_gpu
 from voicepack.speed.operations import Rates, Roofline
 from voicepack.speed.plain_loop import PlainLoop, PlainLosses
 from voicepack.speed.process import measure
-from voicepack.speed.step import spoken_clip
+from voicepack.speed.step import StepBench, spoken_clip
 from voicepack.speed.timing import Spread, interleaved, ratio
 from voicepack.speed.unseen import Unseen
 from voicepack.voice_losses import VoiceLosses
@@ -144,6 +145,20 @@ def test_the_plain_loop_has_a_gradient_in_both_halves(
     torch.stack(list(others.values())).sum().backward()
     assert voice.grad is not None
     assert all(0 < float(voice.grad[:, half].norm()) < float("inf") for half in HALVES)
+
+
+@pytest.mark.slow
+def test_a_step_lasts_as_long_as_its_parts_without_what_is_kept_from_step_to_step(
+    kokoro: Kokoro, stock_packs: dict[str, Tensor]
+) -> None:
+    clip = spoken_clip(kokoro, "hˈElO ðɛɹ.", base_vector(stock_packs["am_michael"])[None])
+    bench = StepBench(MODELS / "kokoro", stock_packs, [clip], TRAINING, torch.device("cpu"), torch.float32)
+    times = bench.measure(Rates(operations=1e15, bytes=1e15), rounds=1)
+    assert [len(each) for each in (times.step, times.plain, *times.parts.values())] == [1] * 7
+    assert all(each[0] > 0 for each in times.parts.values())
+    of_a_step = sum(seconds[0] for part, seconds in times.parts.items() if part != "encode")
+    assert times.step[0] == pytest.approx(of_a_step)
+    assert 0 < times.fused_floor <= times.floor < times.step[0]
 
 
 @pytest.mark.slow

@@ -87,6 +87,7 @@ class StepBench:
     def measure(self, rates: Rates, rounds: int) -> StepTimes:
         """Time `rounds` epochs of both loops, in turn; of the project's so many that its kinds of steps are even."""
         parts: dict[str, list[float]] = {part: [] for part in PARTS}
+        whole: list[float] = []
         count = len(self.clips)
         steps = math.lcm(count, max(1, self.settings.own_prosody_every))
 
@@ -95,21 +96,21 @@ class StepBench:
             start = now(self.kokoro.device)
             for _ in range(steps):
                 self.step()
-            whole = now(self.kokoro.device) - start
+            whole.append(now(self.kokoro.device) - start)
+            self.kokoro.seconds["loss"] = whole[-1] - sum(self.kokoro.seconds.values())
             # Every text once per run: training keeps it, so it is timed beside the step.
-            self.kokoro.seconds["loss"] = whole - sum(self.kokoro.seconds.values())
             for clip in [*self.clips] * (steps // count):
                 self.kokoro.encode_text(clip.text.phonemes)
             for part in PARTS:
                 parts[part].append(self.kokoro.seconds[part] / steps)
 
-        seconds = interleaved({"step": epoch, "plain": self._plain_epoch}, rounds)
+        plain = interleaved({"step": epoch, "plain": self._plain_epoch}, rounds)["plain"]
         with Roofline(rates) as needed:
             for _ in range(steps):
                 self.step()
         return StepTimes(
-            step=[each / steps for each in seconds["step"]],
-            plain=[each / count for each in seconds["plain"]],
+            step=[each / steps for each in whole[1:]],
+            plain=[each / count for each in plain],
             parts={part: values[1:] for part, values in parts.items()},
             floor=needed.seconds / steps,
             fused_floor=needed.operations / rates.operations / steps,
