@@ -151,7 +151,7 @@ def test_a_text_is_compared_with_what_a_recogniser_hears(tmp_path: Path, monkeyp
     clips, (wrong,) = prepare(tmp_path / "train", least_heard=0.4)
     assert [clip.text for clip in clips] == [TEXTS[0], "Thank you, no."]  # of three words one may well be misheard
     assert wrong.path.name == "b.wav"
-    assert wrong.reason.startswith("text and recording differ: 20% of the text's 10 words are heard in 'A quick")
+    assert wrong.reason.startswith("text and recording differ: 20% of their words are the same, heard is 'A quick")
 
 
 def test_clips_that_nothing_could_read_are_not_asked_for() -> None:

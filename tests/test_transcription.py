@@ -141,7 +141,7 @@ def test_heard_word_for_word_every_piece_has_its_own(pieces: list[list[str]]) ->
 
 
 def test_another_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="0 of 2 words were heard"):
+    with pytest.raises(ValueError, match="0 of its 2 words are among the 7 that were heard"):
         divide("Good morning.", ["I have never said such a thing"])
 
 

@@ -141,7 +141,7 @@ def _check_words(text: str, heard: str, least: float) -> None:
     words, share = share_heard(text, heard)
     if words >= _FEWEST_WORDS and share < least:
         raise UnusableError(
-            f"text and recording differ: {share:.0%} of the text's {words} words are heard in '{shorten(heard, 100)}'"
+            f"text and recording differ: {share:.0%} of their words are the same, heard is '{shorten(heard, 100)}'"
         )
 
 

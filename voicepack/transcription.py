@@ -83,13 +83,13 @@ def transcribe(recordings: Sequence[Path], folder: Path) -> Transcript:
 def divide(text: str, heard: Sequence[str]) -> list[str]:
     """Divide a text among the pieces of its recording, by what was heard in each of them.
 
-    Raises ValueError if hardly any of its words were.
+    Raises ValueError if text and pieces have too few words in common.
     """
     words, heard_words = text.split(), [word for piece in heard for word in piece.split()]
     blocks = SequenceMatcher(None, _keys(heard_words), _keys(words), autojunk=False).get_matching_blocks()
     matched = [(block.a + offset, block.b + offset) for block in blocks for offset in range(block.size)]
     if len(matched) < _LEAST_HEARD * max(len(words), len(heard_words)):
-        raise ValueError(f"{len(matched)} of {len(words)} words were heard")
+        raise ValueError(f"{len(matched)} of its {len(words)} words are among the {len(heard_words)} that were heard")
     # Where a piece ends between two matched words, words that were heard otherwise are shared out evenly.
     ends = np.cumsum([len(piece.split()) for piece in heard])
     at, of = zip((0, 0), *((a + 1, b + 1) for a, b in matched), (len(heard_words), len(words)), strict=True)
