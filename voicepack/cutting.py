@@ -39,8 +39,8 @@ def pieces(path: Path) -> list[tuple[float, float]]:
 def frame_levels(path: Path) -> tuple[NDArray[np.float32], float]:
     """Return the level in dB of every frame of a recording, `[frames]`, and how long a frame is, 25 ms to the sample.
 
-    Channels are averaged. Raises VoicepackError if the file is missing, holds no audio, or has a rate that cannot be
-    resampled.
+    Channels become one as in `voicepack.audio.mono`, a block at a time. Raises VoicepackError if the file is missing,
+    holds no audio, or has a rate that cannot be resampled.
     """
     levels = [np.zeros(0, np.float32)]
     with opened(path) as file:
@@ -79,7 +79,10 @@ def cut(levels: NDArray[np.float32]) -> list[Span]:
 
 
 def write_piece(path: Path, start: float, stop: float, out: Path) -> None:
-    """Write what a recording holds between two times in seconds to a WAV, at its own rate and with its channels."""
+    """Write what a recording holds between two times in seconds to a WAV, at its own rate and with its channels.
+
+    Raises VoicepackError if there is no audio in the recording, or the disk is full.
+    """
     with opened(path) as file:
         rate = file.samplerate
         file.seek(round(start * rate))

@@ -40,7 +40,7 @@ def speaking_device() -> torch.device:
 
 
 def speakers_at_once(device: torch.device) -> int:
-    """Return how many workers speak on a device: one per core of this process, on a GPU as many as it has room for."""
+    """Return how many workers speak on a device: one per core of this process, on a GPU only what it has room for."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return max(1, min(core_share(), free // _BYTES_A_SPEAKER))

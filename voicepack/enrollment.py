@@ -51,8 +51,8 @@ class Enroller:
     def enroll(self, clips: Sequence[Tensor]) -> Tensor:
         """Make a pack `[510, 1, 256]`.
 
-        The stock voice is chosen by the speaker encoder that also judges likeness. The floor of that measure is this
-        very voice, so what an enrolled pack has above the floor is what was read.
+        The stock voice is chosen by the speaker encoder that also judges likeness, as embedded in `stock_speakers`. The
+        floor of that measure is chosen by the sentences that are judged, and may be another.
         """
         embedding = speaker_embedding([self.speaker_encoder.embed(clip) for clip in clips])
         stock = self.stock_packs[nearest_voice(self.stock_speakers, embedding)]

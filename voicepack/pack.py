@@ -51,7 +51,7 @@ class VoicePack:
 
 
 def load_pack(path: Path) -> Tensor:
-    """Load a pack `[510, 1, 256]` from a `.pt` file, refusing anything but a tensor of that shape."""
+    """Load a pack `[510, 1, 256]` from a `.pt` file. Raises VoicepackError if it holds anything else, or is missing."""
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -5,7 +5,7 @@ and the result does not depend on who rendered what. A shard of clips is one fil
 
 On a CPU clips are spoken by workers of one thread each: on two cores with other work to do they were twice as fast as
 two threads of one process, and every bit of a clip is the same on any number of cores, where sums in several threads
-are rounded in another order. A GPU has as many workers as it has room for.
+are rounded in another order. A GPU has no more workers than it has room for.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def draw_lines(packs: Mapping[str, Tensor], phonemes: Sequence[str], shard: int)
     for number in range(shard * SHARD_CLIPS, (shard + 1) * SHARD_CLIPS):
         generator = torch.Generator().manual_seed(number)
         pack = draw_pack(allowed, space, generator)
-        # Rows change fast at the short end: flat on a log scale from row 19 to row 509.
+        # Rows change fast at the short end: flat on a log scale from row 19 to row 508.
         row = int(20 * (510 / 20) ** float(torch.rand((), generator=generator))) - 1
         text = int(torch.randint(len(phonemes), (), generator=generator))
         speed = 0.8 + 0.4 * float(torch.rand((), generator=generator))

@@ -103,7 +103,7 @@ class WavLM:
     """WavLM with an x-vector head (Chen et al. 2022, arXiv:2110.13900): 512 values, from the hub or a folder."""
 
     def __init__(self, source: str) -> None:
-        """Load a folder as transformers saves it, or REPOSITORY@REVISION from the hub."""
+        """Load a folder as transformers saves it, or REPOSITORY@REVISION from the hub. Raises VoicepackError."""
         from transformers import WavLMForXVector
 
         folder = Path(source)
