@@ -62,7 +62,8 @@ help:
 $(VENV)/.ready: requirements.txt requirements-no-deps.txt pyproject.toml voicepack/environment.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: Python 3.11 is needed, $(PYTHON) is another version. Set PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Setting up $(VENV) (about 3 minutes, once)"
-	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@# pip comes last: a venv without it was broken off, or the system lacks ensurepip (Debian: python3-venv).
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	@pip install --quiet -r requirements.txt
 	@# Their own pins contradict the others: without dependencies, after the rest.
 	@pip install --quiet --no-deps -r requirements-no-deps.txt
