@@ -1,7 +1,10 @@
 """Text to phonemes, and the sentences that come with the project."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from voicepack import text
 from voicepack.errors import VoicepackError
 from voicepack.text import phonemize, sentences
 
@@ -52,6 +55,13 @@ def test_too_much_at_once_is_one_line() -> None:
         phonemize(long)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_as_much_as_kokoro_says_at_once_is_not_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "_pipeline", lambda _: lambda spoken: [SimpleNamespace(phonemes=spoken)])
+    assert len(phonemize("a" * 510)) == 510
+    with pytest.raises(VoicepackError, match="511 phonemes"):
+        phonemize("a" * 511)
 
 
 @pytest.mark.parametrize("language", ["e", "f", "i"])
