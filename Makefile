@@ -4,7 +4,7 @@
 # make lint                        ruff and mypy alone
 # make setup                       only the virtual environment in .venv
 # make encoder-table SPEAKERS=folder   what the encoder is worth, on a folder of datasets of real speakers
-# make bench                       how fast it is here (most of an hour, with nothing else running)
+# make bench                       how fast it is here (an hour and a quarter, with nothing else running)
 # make bench-voices VOICES="1 10"  what DVC itself costs with so many voices
 # make help                        this list
 

@@ -9,16 +9,14 @@ tables of docs/performance.md. With `--voice NAME` it measures another voice and
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
 from pathlib import Path
 
 from stages import places
 from stages.stage import one_line_errors
 from studies.bench_precision import precision
+from studies.bench_stages import stage_by_stage
 from studies.bench_step import compiled, training_step
 from studies.bench_training import training
-from studies.made_apart import STAGES, made_apart
 from studies.parts import Part, measured, write_down
 from tools.command import command_parser
 from voicepack.clips import choose_clips, read_clips
@@ -28,7 +26,6 @@ from voicepack.kokoro import Kokoro
 from voicepack.markdown import markdown_table
 from voicepack.pack import load_pack
 from voicepack.sentence import fixed_sentences
-from voicepack.speed.process import measure
 from voicepack.speed.timing import Spread, interleaved
 
 _DEMO = "demo"
@@ -76,39 +73,6 @@ def speaking(voice: str) -> tuple[dict[str, float], str]:
         ("enrolment from 30 s of recordings, s", f"{enrol:.2f}"),
     ]
     return {"real_time_factor": factor.median, "enrol_s": enrol.median}, markdown_table(("", "median (range)"), rows)
-
-
-def stage_by_stage(voice: str) -> tuple[dict[str, float], str]:
-    """Run every stage of the voice once, start included."""
-    with tempfile.TemporaryDirectory() as scratch:
-        usages = dict(made_apart(voice, Path(scratch, voice)))
-    imports = {stage: measure([sys.executable, "-c", f"import stages.{stage}"]).seconds for stage in STAGES}
-    on_longest = measure([sys.executable, "-m", "studies.longest_step"])
-    idle = interleaved({"noop": lambda: measure(["dvc", "repro", f"evaluate@{voice}"])}, _ROUNDS)["noop"]
-    figures = {f"{stage}_s": usage.seconds for stage, usage in usages.items()}
-    figures |= {
-        "prepare_to_evaluate_s": sum(usage.seconds for usage in usages.values()),
-        "imports_s": sum(imports.values()),
-        "peak_gb": max(usage.gigabytes for usage in usages.values()),
-        "train_gb": usages["train"].gigabytes,
-        "longest_clip_gb": on_longest.gigabytes,
-        "noop_s": Spread.of(idle).median,
-    }
-    rows = [
-        (
-            name,
-            f"{usage.seconds:.0f}",
-            f"{imports[name]:.1f}" if name in imports else "",
-            f"{usage.processor_seconds / usage.seconds:.1f}",
-            f"{usage.gigabytes:.1f}",
-        )
-        for name, usage in {**usages, "training steps on a clip of 30 s": on_longest}.items()
-    ]
-    total = (f"{figures['prepare_to_evaluate_s']:.0f}", f"{figures['imports_s']:.1f}", "", f"{figures['peak_gb']:.1f}")
-    rows.insert(len(usages), ("all", *total))
-    rows.append(("`dvc repro` with nothing to do", f"{Spread.of(idle):.1f}", "", "", ""))
-    header = ("stage", "seconds", "of it imports", "cores busy", "peak memory, GB")
-    return figures, markdown_table(header, rows)
 
 
 if __name__ == "__main__":
