@@ -146,7 +146,9 @@ def _choose_experiment(uri: str) -> None:
     with FileLock(f"{file}.lock") if file else nullcontext():
         if file and mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, (file.resolve().parent / "mlruns").as_uri())
-        mlflow.set_experiment(EXPERIMENT)
+        experiment = mlflow.set_experiment(EXPERIMENT)
+        # Again, by number: if another stage made it at the same moment, MLflow returned it, but would log elsewhere.
+        mlflow.set_experiment(experiment_id=experiment.experiment_id)
 
 
 class TensorBoardRecorder:

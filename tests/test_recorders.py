@@ -12,6 +12,7 @@ import pytest
 import torch
 from imports import ROOT
 
+from stages import recorders
 from stages.recorders import EXPERIMENT, MlflowRecorder, Recorder, TensorBoardRecorder, WandbRecorder, shown
 from voicepack.audio import write_audio
 from voicepack.errors import VoicepackError
@@ -71,6 +72,26 @@ def test_stages_that_start_at_once_share_a_database_that_is_not_there_yet(tmp_pa
     mlflow.set_tracking_uri(uri)
     found = mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")
     assert sorted(run.info.run_name for run in found) == sorted(names)
+
+
+def test_a_stage_logs_into_the_experiment_that_another_makes_at_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server there is no lock: each of two stages may find no experiment, and one of them makes it first."""
+    import mlflow
+    from mlflow.tracking._tracking_service.client import TrackingServiceClient as Client
+
+    uri, unseen, find = f"sqlite:///{tmp_path / 'mlflow.db'}", [EXPERIMENT], Client.get_experiment_by_name
+    MlflowRecorder("train@me", uri, {}).close(failed=False)
+    mlflow.set_experiment("Default")  # where a process begins
+    monkeypatch.setattr(recorders, "database_file", lambda _: None)
+    monkeypatch.setattr(
+        Client, "get_experiment_by_name", lambda self, name: None if unseen and unseen.pop() else find(self, name)
+    )
+    MlflowRecorder("train@you", uri, {}).close(failed=False)
+    found = mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")
+    assert {run.info.run_name for run in found} == {"train@me", "train@you"}
+    assert not unseen
 
 
 @pytest.mark.parametrize(
