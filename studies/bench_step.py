@@ -51,11 +51,11 @@ def training_step(
         "peak_gflops": rates.operations / 1e9,
         "peak_gigabytes_per_s": rates.bytes / 1e9,
     }
-    rows = [(f"of it: {part}", f"{Spread.of(found.parts[part]):.3f}") for part in PARTS if part != "encode"]
+    rows = [(f"of it: {part}", f"{Spread.of(found.parts[part]):.3f}") for part in PARTS]
     rows = [
         ("step of the project, s", f"{Spread.of(found.step):.3f}"),
         *rows,
-        ("kept from step to step: encoding the text", f"{Spread.of(found.parts['encode']):.3f}"),
+        ("kept from step to step: encoding the text", f"{Spread.of(found.encode):.3f}"),
         ("floor of the project's step at best rates, s", f"{found.floor:.3f}"),
         ("the same if nothing but operations took time, s", f"{found.fused_floor:.3f}"),
         ("step of the plain loop, s", f"{Spread.of(found.plain):.3f}"),

@@ -20,7 +20,7 @@ from voicepack.speed.timing import interleaved, now
 from voicepack.training import VoiceTraining
 from voicepack.voice_losses import VoiceLosses, speaker_heard_in, weighted
 
-PARTS = ("encode", "predict", "decode", "loss", "backward")
+PARTS = ("predict", "decode", "loss", "backward")  # of a step, in the order in which they begin
 
 
 def spoken_clip(kokoro: Kokoro, phonemes: str, voice: Tensor) -> AlignedClip:
@@ -33,14 +33,14 @@ def spoken_clip(kokoro: Kokoro, phonemes: str, voice: Tensor) -> AlignedClip:
 
 
 class ClockedKokoro(Kokoro):
-    """Kokoro that adds up the seconds spent in each of its parts."""
+    """Kokoro that adds up the seconds spent in each of its parts, and keeps no text."""
 
     def __init__(self, folder: Path, device: torch.device, precision: torch.dtype) -> None:
         super().__init__(folder, device, precision)
         self.seconds = dict.fromkeys(PARTS, 0.0)
 
     def encode_text(self, phonemes: str) -> EncodedText:
-        return self._clocked("encode", lambda: self._encode_text_anew(phonemes))
+        return self._encode_text_anew(phonemes)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         return self._clocked("predict", lambda: super(ClockedKokoro, self).predict(*args, **kwargs))
@@ -60,6 +60,7 @@ class StepTimes:
     """Seconds by round of the project's step, of its parts, and of the plain loop's on the same clips."""
 
     step: list[float]
+    encode: list[float]  # a text, once per run: training keeps it, so no step holds it
     plain: list[float]
     parts: dict[str, list[float]]
     floor: float  # at the machine's best rates
@@ -86,32 +87,29 @@ class StepBench:
 
     def measure(self, rates: Rates, rounds: int) -> StepTimes:
         """Time `rounds` epochs of both loops, in turn; of the project's so many that its kinds of steps are even."""
-        parts: dict[str, list[float]] = {part: [] for part in PARTS}
-        whole: list[float] = []
+        clocked: list[dict[str, float]] = []
         count = len(self.clips)
         steps = math.lcm(count, max(1, self.settings.own_prosody_every))
 
         def epoch() -> None:
             self.kokoro.seconds = dict.fromkeys(PARTS, 0.0)
-            start = now(self.kokoro.device)
             for _ in range(steps):
                 self.step()
-            whole.append(now(self.kokoro.device) - start)
-            self.kokoro.seconds["loss"] = whole[-1] - sum(self.kokoro.seconds.values())
-            # Every text once per run: training keeps it, so it is timed beside the step.
-            for clip in [*self.clips] * (steps // count):
-                self.kokoro.encode_text(clip.text.phonemes)
-            for part in PARTS:
-                parts[part].append(self.kokoro.seconds[part] / steps)
+            now(self.kokoro.device)  # what was asked for is done
+            clocked.append(self.kokoro.seconds.copy())
 
-        plain = interleaved({"step": epoch, "plain": self._plain_epoch}, rounds)["plain"]
+        works = {"step": epoch, "encode": self._encode, "plain": self._plain_epoch}
+        seconds = interleaved(works, rounds)
+        for parts, whole in zip(clocked[1:], seconds["step"], strict=True):
+            parts["loss"] = whole - sum(parts.values())
         with Roofline(rates) as needed:
             for _ in range(steps):
                 self.step()
         return StepTimes(
-            step=[each / steps for each in whole[1:]],
-            plain=[each / count for each in plain],
-            parts={part: values[1:] for part, values in parts.items()},
+            step=[each / steps for each in seconds["step"]],
+            encode=[each / count for each in seconds["encode"]],
+            plain=[each / count for each in seconds["plain"]],
+            parts={part: [each[part] / steps for each in clocked[1:]] for part in PARTS},
             floor=needed.seconds / steps,
             fused_floor=needed.operations / rates.operations / steps,
         )
@@ -130,6 +128,11 @@ class StepBench:
         again = self.kokoro.seconds["predict"] - predicted
         self.kokoro.seconds["backward"] += now(self.kokoro.device) - start - again
         self.voice.grad = None
+
+    def _encode(self) -> None:
+        for clip in self.clips:
+            self.kokoro.encode_text(clip.text.phonemes)
+        now(self.kokoro.device)
 
     def _plain_epoch(self) -> None:
         for clip in self.clips:
